@@ -1,0 +1,24 @@
+PYTHON ?= python
+
+.PHONY: check test check-all bench drill
+
+check:  ## lint, types, import rules
+	$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	lint-imports
+
+test:
+	$(PYTHON) -m pytest
+
+check-all:  ## the tests on every later CPython this machine has
+	@for version in 3.11 3.12 3.13 3.14; do \
+	  if python$$version --version >/dev/null 2>&1; then \
+	    echo "== python$$version" && \
+	    python$$version -m venv .venvs/$$version && \
+	    .venvs/$$version/bin/pip install -q -e ".[test]" && \
+	    .venvs/$$version/bin/python -m pytest || exit 1; \
+	  fi; \
+	done
+
+bench:
+	$(PYTHON) benchmarks/engine.py

@@ -1,0 +1,26 @@
+"""Switchback: write one Backtrader strategy, backtest it in a notebook, flip a flag and it trades live.
+
+    from framework import run
+
+`framework` knows no venue; what is offered here is loaded when it is first asked for, so that
+`import framework` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from framework.result import Result
+    from framework.runner import run
+
+__all__ = ["Result", "run"]
+
+_WHERE = {"Result": "framework.result", "run": "framework.runner"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'framework' has no attribute {name!r}")
+    return getattr(importlib.import_module(_WHERE[name]), name)

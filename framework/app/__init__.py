@@ -1,0 +1,1 @@
+"""The composition root: the commands. It may import everything; nothing imports it."""

@@ -1,0 +1,1 @@
+"""Backtrader's side of the seam: its data feeds, calendar, broker and loop."""

@@ -1,0 +1,291 @@
+"""The vocabulary: small frozen values in FIX words that pass between venues and Backtrader.
+
+Times are aware UTC datetimes. Prices are floats, in the currency of the instrument. Quantities are
+positive floats, in units of the instrument; a position's quantity is signed.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+
+from framework.errors import ConfigError
+
+
+def nothing() -> Mapping[str, Any]:
+    """Return an empty mapping that cannot be changed: the default of a frozen value's field."""
+    return MappingProxyType({})
+
+
+class Unit(enum.Enum):
+    """What a bar's length is counted in; the value is Alpaca's spelling, which we use for all."""
+
+    MINUTE = "Min"
+    HOUR = "Hour"
+    DAY = "Day"
+    WEEK = "Week"
+    MONTH = "Month"
+
+
+_SPELLINGS = {
+    "min": Unit.MINUTE, "t": Unit.MINUTE, "minute": Unit.MINUTE, "m": Unit.MINUTE,
+    "hour": Unit.HOUR, "h": Unit.HOUR,
+    "day": Unit.DAY, "d": Unit.DAY,
+    "week": Unit.WEEK, "w": Unit.WEEK,
+    "month": Unit.MONTH,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Timeframe:
+    """The length of a bar, such as 5 minutes or 1 day."""
+
+    amount: int
+    unit: Unit
+
+    def __post_init__(self) -> None:
+        if self.amount < 1:
+            raise ConfigError(f"timeframe {self}: the amount must be 1 or more")
+
+    @classmethod
+    def parse(cls, text: str | Timeframe) -> Timeframe:
+        """Read "1Min", "5Min", "15T", "1Hour", "1Day", "1Week" or "1Month" (any case)."""
+        if isinstance(text, Timeframe):
+            return text
+        match = re.fullmatch(r"\s*(\d*)\s*([A-Za-z]+?)s?\s*", text)
+        unit = _SPELLINGS.get(match[2].lower()) if match else None
+        if match is None or unit is None:
+            raise ConfigError(f"timeframe {text!r} is not understood; try 1Min, 5Min, 1Hour, 1Day, 1Week or 1Month")
+        return cls(int(match[1] or 1), unit)
+
+    @property
+    def length(self) -> timedelta | None:
+        """The bar's length where it is the same for every bar (minutes and hours), else None."""
+        minutes = {Unit.MINUTE: 1, Unit.HOUR: 60}.get(self.unit)
+        return timedelta(minutes=minutes * self.amount) if minutes else None
+
+    def __str__(self) -> str:
+        return f"{self.amount}{self.unit.value}"
+
+
+MINUTE = Timeframe(1, Unit.MINUTE)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar. `end` is the first instant at which it could be known (not the start of its minute)."""
+
+    symbol: str
+    end: datetime
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    timeframe: Timeframe = MINUTE
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The best bid and ask at an instant."""
+
+    symbol: str
+    at: datetime
+    bid: float
+    bid_size: float
+    ask: float
+    ask_size: float
+
+
+class Side(enum.Enum):
+    """FIX 54."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def sign(self) -> int:
+        """+1 for a buy, -1 for a sell."""
+        return 1 if self is Side.BUY else -1
+
+
+class SignalAction(enum.Enum):
+    """Whether a signal opens a position or closes one."""
+
+    OPEN = "open"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What an algorithm published for one symbol. `side` is None where it says to hold.
+
+    `weight` is the share of the capital, 0 to 1. `at` is when it was received, the first instant at
+    which anything may act on it. `extra` keeps the fields that we do not know.
+    """
+
+    algorithm: str
+    symbol: str
+    at: datetime
+    action: SignalAction
+    side: Side | None
+    weight: float
+    price: float | None = None
+    extra: Mapping[str, Any] = field(default_factory=nothing)
+
+
+class OrderType(enum.Enum):
+    """FIX 40, and the two trailing types that FIX writes as pegged orders."""
+
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP = "stop"
+    STOP_LIMIT = "stop_limit"
+    TRAILING_STOP = "trailing_stop"
+    TRAILING_STOP_LIMIT = "trailing_stop_limit"
+    MARKET_ON_CLOSE = "market_on_close"
+
+
+class TimeInForce(enum.Enum):
+    """FIX 59."""
+
+    DAY = "day"
+    GTC = "gtc"
+    AT_THE_OPENING = "opg"
+    AT_THE_CLOSE = "cls"
+    IOC = "ioc"
+    FOK = "fok"
+    GTD = "gtd"
+
+
+class OrderStatus(enum.Enum):
+    """FIX 39, and HELD for a leg that waits at the venue for its parent or its sibling."""
+
+    PENDING_NEW = "pending_new"
+    NEW = "new"
+    HELD = "held"
+    PARTIALLY_FILLED = "partially_filled"
+    PENDING_CANCEL = "pending_cancel"
+    PENDING_REPLACE = "pending_replace"
+    STOPPED = "stopped"
+    SUSPENDED = "suspended"
+    DONE_FOR_DAY = "done_for_day"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    REPLACED = "replaced"
+    REJECTED = "rejected"
+
+    @property
+    def is_final(self) -> bool:
+        """True where nothing more can happen to the order."""
+        return self in _FINAL
+
+
+_FINAL = frozenset({
+    OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REPLACED, OrderStatus.REJECTED,
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """One order as it is asked of a venue (FIX NewOrderSingle).
+
+    `client_order_id` is ours, unique for ever, and journalled before the request is sent.
+    Either `quantity` (units) or `notional` (currency) is set. `trail_amount` is in currency,
+    `trail_percent` is a fraction (0.01 is one per cent), as in Backtrader.
+    """
+
+    client_order_id: str
+    symbol: str
+    side: Side
+    order_type: OrderType
+    quantity: float | None = None
+    notional: float | None = None
+    limit_price: float | None = None
+    stop_price: float | None = None
+    trail_amount: float | None = None
+    trail_percent: float | None = None
+    time_in_force: TimeInForce = TimeInForce.DAY
+    expires_at: datetime | None = None
+    extended_hours: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.quantity is None) == (self.notional is None):
+            raise ConfigError(f"order {self.client_order_id}: give a quantity or a notional value, not both or neither")
+
+
+class GroupKind(enum.Enum):
+    """How the orders of a group depend on one another (FIX 1385 ContingencyType)."""
+
+    LIST = "list"
+    BRACKET = "bracket"
+    OCO = "oco"
+    OTO = "oto"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderGroup:
+    """Orders that are sent together: one order, a list, or orders that depend on one another.
+
+    A bracket is entry, take-profit, stop-loss; an OTO is entry and one exit; an OCO is two exits.
+    """
+
+    orders: tuple[OrderRequest, ...]
+    kind: GroupKind = GroupKind.LIST
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """An execution, always an increment (FIX LastQty and LastPx)."""
+
+    execution_id: str
+    quantity: float
+    price: float
+    at: datetime
+    commission: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OrderUpdate:
+    """What a venue says about an order (FIX ExecutionReport).
+
+    `venue_order_id` is the venue's name for it; `replaces` is the one it carries on from, where a
+    replace gave it a new name. `reason` is the venue's own text for a rejection or a cancel.
+    """
+
+    client_order_id: str
+    venue_order_id: str
+    status: OrderStatus
+    at: datetime
+    fill: Fill | None = None
+    reason: str = ""
+    replaces: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """What is held of one symbol; a short position's quantity is negative."""
+
+    symbol: str
+    quantity: float
+    average_price: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An account at an instant: `equity` is cash and positions at the venue's prices."""
+
+    at: datetime
+    account: str
+    currency: str
+    cash: float
+    equity: float
+    buying_power: float
+    positions: tuple[Position, ...]
+    open_orders: tuple[OrderUpdate, ...]
