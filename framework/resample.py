@@ -101,7 +101,8 @@ def _period_last(days: Days, target: Timeframe) -> Days:
         return after.astype("datetime64[M]").astype("datetime64[D]") - 1
     if target.unit is Unit.WEEK:
         return (after * 7 - 3).astype("datetime64[D]") - 1
-    return after.astype("datetime64[D]") - 1
+    last: Days = after.astype("datetime64[D]") - 1
+    return last
 
 
 def _same_period(left: Days, right: Days, target: Timeframe) -> NDArray[np.bool_]:
