@@ -52,6 +52,10 @@ class Source(Protocol):
     def start(self) -> datetime | None:
         """The instant at which the run begins (aware); what is before it is warm-up. None: all there is."""
 
+    @property
+    def end(self) -> datetime | None:
+        """The instant at which the history ends (aware). None: with its last bar."""
+
     def history(self, warmup: Warmup = 0) -> Mapping[str, Columns]:
         """Return each symbol's bars, preceded by `warmup` earlier bars where the source has them.
 

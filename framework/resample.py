@@ -70,7 +70,8 @@ def window_ends(ends: Instants, source: Timeframe, target: Timeframe, calendar: 
     start_to_end = window - walls
     close = _last_close(days, Timeframe(1, Unit.DAY), calendar)
     by_clock = ends - np.timedelta64(source.length) + start_to_end
-    return np.where(ends <= close, np.minimum(by_clock, close), by_clock)
+    window_end: Instants = np.where(ends <= close, np.minimum(by_clock, close), by_clock)
+    return window_end
 
 
 def _last_close(days: Days, target: Timeframe, calendar: Calendar) -> Instants:
