@@ -78,7 +78,7 @@ def _data(feed: Feed, zone: str | tzinfo) -> BarData:
         symbol=feed.symbol,
         opens_at=_number(feed.opens_at),
         tz=zone,
-        calendar=TradingCalendar(name=feed.calendar.name),
+        calendar=TradingCalendar(name=feed.calendar.name),  # type: ignore[call-arg]  # Backtrader's metaclass takes it
         **sessions,
         **bt_timeframe(feed.timeframe),
     )

@@ -62,8 +62,14 @@ class RuledBroker(bt.brokers.BackBroker):
             return ""
         if not order.size:
             return f"{self.p.rules.venue}: the size is below the smallest step"
-        request = order_request(order, symbol_of(order.data), str(order.ref))
-        return str(self.p.rules.refusal(request, self.getposition(order.data).size))
+        return str(
+            self.p.rules.refusal(
+                order_request(order, symbol_of(order.data), str(order.ref)),
+                position=self.getposition(order.data).size,
+                price=order.data.close[0],
+                grouped=order.parent is not None or not order.transmit,
+            )
+        )
 
     def _refuse(self, order: Any, reason: str) -> None:
         """Reject the order and, where it is part of a bracket not sent yet, the orders it came with."""
