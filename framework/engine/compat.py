@@ -87,6 +87,13 @@ class MendedCerebro(bt.Cerebro):
     def _init_stcount(self) -> None:
         self.stcount = Counter(0)
 
+    def _runonce(self, runstrats: list[Any]) -> None:
+        """Run bar by bar where a feed has fewer bars than its indicators need: stock's arrays overflow there."""
+        if any(_is_short(strategy) for strategy in runstrats):
+            self._runnext(runstrats)
+        else:
+            super()._runonce(runstrats)
+
     def __getstate__(self) -> dict[str, Any]:
         # The workers are sent their parameters; the generators these come from stay here.
         state: dict[str, Any] = super().__getstate__()
@@ -101,6 +108,11 @@ class MendedCerebro(bt.Cerebro):
         with chosen_backend() as pyplot:
             pyplot.close("all")
             return super().plot(*args, iplot=iplot, **kwargs)
+
+
+def _is_short(strategy: Any) -> bool:
+    pairs = zip(strategy.datas, strategy._minperiods, strict=True)
+    return any(data.buflen() < period for data, period in pairs)
 
 
 @contextlib.contextmanager

@@ -91,6 +91,25 @@ def test_backtrader_compiles_without_a_word() -> None:
     assert "SyntaxWarning" not in done.stderr
 
 
+@pytest.mark.parametrize("count", [0, 1, 19])
+def test_a_feed_shorter_than_its_indicators_need_runs(count: int) -> None:
+    """Twenty bars' average of fewer bars is not an IndexError: `next` is just never called."""
+
+    class Averages(bt.Strategy):
+        called = 0
+
+        def __init__(self) -> None:
+            bt.ind.SMA(period=20)
+
+        def prenext(self) -> None:
+            self.called += 1
+
+    cerebro = MendedCerebro()
+    cerebro.adddata(BarData(dataname=bars(count), timeframe=bt.TimeFrame.Minutes))
+    cerebro.addstrategy(Averages)
+    assert cerebro.run()[0].called == count
+
+
 def test_plot_draws_without_a_display() -> None:
     """`cerebro.plot()` gives figures on a machine without a screen, and leaves the backend alone."""
     cerebro = cerebro_with()
