@@ -158,7 +158,7 @@ class _Machine:
 
     def _is_due(self, now: float) -> bool:
         """Return whether this instant brought a bar, and the session has bars enough for the average."""
-        return self.data.datetime[0] == now and self._session_bars > self.p.period
+        return bool(self.data.datetime[0] == now) and self._session_bars > self.p.period
 
     def _is_late(self, now: float) -> bool:
         # A little room: a date number does not hold a minute exactly.

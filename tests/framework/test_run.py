@@ -77,9 +77,8 @@ def test_what_is_still_held_is_listed() -> None:
     """A position open at the end is no trade, but it is not forgotten."""
     result = run(BuyOnce, source=Tape({"XYZ": FIVE[:3]}))
     assert result.trades.empty
-    assert result.positions[["symbol", "size", "price", "last", "pnl"]].values.tolist() == [
-        ["XYZ", 10, 101.0, 102.0, 10.0]
-    ]
+    (held,) = result.positions.to_dict("records")
+    assert held == {"symbol": "XYZ", "size": 10, "price": 101.0, "last": 102.0, "value": 1020.0, "pnl": 10.0}
 
 
 def test_a_reversal_is_two_trades() -> None:
@@ -121,7 +120,7 @@ def test_auto_warmup_of_longer_bars_reaches_back_far_enough() -> None:
     """Three five-minute bars before the start are warm when the first minute comes."""
     tape = Tape({"XYZ": range(100, 160)}, start=OPEN + timedelta(minutes=30))
     seen = run(Seen, source=tape, resample=["5Min"], period=3).strategy.seen
-    assert [each for each in seen if each[0] > time(10, 0)][0][2] >= 3
+    assert next(each for each in seen if each[0] > time(10, 0))[2] >= 3
     assert isinstance(tape.asked[0], timedelta)
 
 
