@@ -26,11 +26,11 @@ def _placed(piece: str, parts: dict[str, str]) -> str:
 
 def written(path: PathLike, text: str) -> Path:
     """Write a page and return where; raise `ConfigError` where that is not possible."""
-    target = checked(path)
     try:
+        target = checked(path)
         target.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"cannot write {target}: {error.strerror}; try another file or folder") from error
+        raise ConfigError(f"cannot write {path}: {error.strerror}; try another file or folder") from error
     return target
 
 
