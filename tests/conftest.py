@@ -1,0 +1,21 @@
+"""What several test modules share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def real_bars_path() -> Path:
+    """The Parquet file of real SPY, IBM and BAC minutes; the test is skipped where it is not at hand.
+
+    It is no part of the repository: `SWITCHBACK_SHARED_DATA` names its folder, else `../shared/data`.
+    """
+    folder = Path(os.environ.get("SWITCHBACK_SHARED_DATA") or ROOT.parent / "shared" / "data")
+    path = folder / "us-equity-minute-bars.parquet"
+    if not path.is_file():
+        pytest.skip(f"no {path.name} in SWITCHBACK_SHARED_DATA or ../shared/data")
+    return path
