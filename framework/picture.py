@@ -10,7 +10,6 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import matplotlib
@@ -21,12 +20,13 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from framework import axis
-from framework.columns import Columns, Floats, Instants, moment
+from framework import axis, when
+from framework.columns import Columns, Floats, Instants, instant, moment
 from framework.errors import ConfigError, nearest
 from framework.overlays import Overlay, overlays
 from framework.result import Result
 from framework.stats import stamps_of
+from framework.when import When
 
 INK, GREY, GRID, EQUITY = "#1f2933", "#66727f", "#e8ebef", "#1d4e89"
 UP, DOWN, BUY, SELL, LOSS = "#3f8f7c", "#c05746", "#1769aa", "#d9720f", "#b3261e"
@@ -67,9 +67,7 @@ class _View:
         return found
 
 
-def picture(
-    result: Result, start: str | date | None, end: str | date | None, symbols: str | Sequence[str] | None
-) -> Figure:
+def picture(result: Result, start: When, end: When, symbols: str | Sequence[str] | None) -> Figure:
     """Draw a run; see `Result.plot`."""
     shown = chosen(result, symbols)
     view = _view(result, shown, start, end)
@@ -139,15 +137,17 @@ def chosen(result: Result, symbols: str | Sequence[str] | None, most: int = MOST
     return named
 
 
-def _view(result: Result, shown: Sequence[str], start: str | date | None, end: str | date | None) -> _View:
+def _view(result: Result, shown: Sequence[str], start: When, end: When) -> _View:
     every = axis.joined_stamps([stamps_of(result.equity.index), *(result.bars[each].end for each in shown)])
-    first, last = axis.bound(start, result.calendar, False), axis.bound(end, result.calendar, True)
-    stamps = every if first is None else every[every >= first]
-    stamps = stamps if last is None else stamps[stamps <= last]
+    zone = result.calendar.zone
+    first = when.parse(start, zone)
+    last = when.parse(end, zone, is_end=True, name="end")
+    stamps = every if first is None else every[every >= instant(first)]
+    stamps = stamps if last is None else stamps[stamps <= instant(last)]
     if len(every) and not len(stamps):
-        ran = f"{moment(every[0]):%Y-%m-%d %H:%M} to {moment(every[-1]):%Y-%m-%d %H:%M} UTC"
+        ran = f"{when.text(moment(every[0]))} to {when.text(moment(every[-1]))}"
         raise ConfigError(f"nothing was run between {start or 'the start'} and {end or 'the end'}; the run is {ran}")
-    return _View(stamps, str(result.calendar.zone))
+    return _View(stamps, str(zone))
 
 
 def _by_symbol(result: Result, shown: Sequence[str]) -> dict[str, list[Overlay]]:

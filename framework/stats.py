@@ -35,7 +35,8 @@ def exchange_days(stamps: Instants, calendar: Calendar) -> Days:
 
 def stamps_of(index: Any) -> Instants:
     """Return a UTC `DatetimeIndex` (or a column of times) as `datetime64[us]`."""
-    found: Instants = pd.DatetimeIndex(index).tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[us]")
+    times = pd.DatetimeIndex(pd.to_datetime(index, utc=True))  # an empty column may have no zone
+    found: Instants = times.tz_localize(None).to_numpy().astype("datetime64[us]")
     return found
 
 
