@@ -13,7 +13,7 @@ from framework.figures import NOTHING, is_missing, money, number_cell, percent, 
 from framework.page import filled, table
 from framework.picture import chosen, equity_picture, price_picture, svg
 from framework.result import Result
-from framework.stats import monthly_returns
+from framework.stats import monthly_returns, times_of
 
 MOST_TRADES = 500
 MOST_PICTURED = 4
@@ -115,7 +115,7 @@ def _trades(result: Result) -> str:
         return "<p>No round trip was closed.</p>"
     local = result.trades.head(MOST_TRADES).copy()
     for column in ("entry_time", "exit_time"):
-        local[column] = pd.DatetimeIndex(local[column]).tz_convert(result.calendar.zone)
+        local[column] = times_of(local[column]).tz_convert(result.calendar.zone)
     hidden = len(result.trades) - len(local)
     note = f"<p>The first {len(local):,} of {len(result.trades):,}; all are in <code>result.trades</code>.</p>"
     return (note if hidden else "") + _rows(local, _TRADE)
