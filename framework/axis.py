@@ -6,15 +6,13 @@ Pure NumPy. A place on the axis is the index of its instant, so nights and holid
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.calendar import Calendar, Days, utc_to_wall
-from framework.columns import Floats, Instants, instant
-from framework.errors import ConfigError
+from framework.calendar import Days, utc_to_wall
+from framework.columns import Floats, Instants
 
 Places = NDArray[np.int64]
 
@@ -23,27 +21,6 @@ def joined_stamps(each: Iterable[Instants]) -> Instants:
     """Return all instants of several series, each once, in order."""
     found = [np.empty(0, dtype="datetime64[us]"), *each]
     return np.unique(np.concatenate(found))
-
-
-def bound(at: str | date | None, calendar: Calendar, is_end: bool) -> np.datetime64 | None:
-    """Return a limit of the axis as a UTC instant; a date is its whole day, a naive time the exchange's."""
-    if at is None:
-        return None
-    found = _read(at)
-    if not isinstance(found, datetime):
-        return instant(calendar.midnight(found + timedelta(days=1 if is_end else 0)))
-    return instant(found if found.tzinfo else found.replace(tzinfo=calendar.zone))
-
-
-def _read(at: str | date) -> date:
-    if not isinstance(at, str):
-        return at
-    try:
-        found = datetime.fromisoformat(at)
-    except ValueError:
-        raise ConfigError(f"time {at!r} is not understood; try 2026-10-01 or 2026-10-01T09:30") from None
-    is_day = len(at) <= len("2026-10-01") and found.time() == time()
-    return found.date() if is_day else found
 
 
 _MINUTES = (1, 5, 10, 15, 30, 60, 120, 180, 360)

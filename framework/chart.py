@@ -134,7 +134,7 @@ def _candles(bars: Columns, stamps: Instants) -> dict[str, Any]:
 def _fills(fills: pd.DataFrame, stamps: Instants) -> dict[str, Any]:
     """Return the fills: places, signed sizes, prices, positions after."""
     at = np.searchsorted(stamps, stamps_of(fills["time"])).clip(max=max(len(stamps) - 1, 0))
-    signed = fills["size"].to_numpy(dtype=float) * np.where(fills["side"] == "buy", 1, -1)
+    signed = fills["size"].to_numpy(dtype=float) * np.where(fills["side"].to_numpy() == "buy", 1, -1)
     return {
         "at": at.tolist(),
         "sizes": [float(each) for each in signed],

@@ -37,9 +37,9 @@ def written(path: PathLike, text: str) -> Path:
 def checked(path: PathLike) -> Path:
     """Return a path to write a file to; raise `ConfigError` where its folder is missing or it is a folder."""
     target = Path(path).expanduser()
-    if not target.parent.is_dir():
+    if not os.path.isdir(target.parent):  # unlike Path.is_dir, False for a name that is too long
         raise ConfigError(f"cannot write {target}: there is no folder {target.parent}; make it first")
-    if target.is_dir():
+    if os.path.isdir(target):
         raise ConfigError(f"cannot write {target}: it is a folder; add a file name, such as {target / 'page.html'}")
     return target
 

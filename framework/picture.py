@@ -10,7 +10,6 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import matplotlib
@@ -21,12 +20,13 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from framework import axis
-from framework.columns import Columns, Floats, Instants, moment
+from framework import axis, when
+from framework.columns import Columns, Floats, Instants, instant, moment
 from framework.errors import ConfigError, nearest
 from framework.overlays import Overlay, overlays
 from framework.result import Result
 from framework.stats import stamps_of
+from framework.when import When
 
 INK, GREY, GRID, EQUITY = "#1f2933", "#66727f", "#e8ebef", "#1d4e89"
 UP, DOWN, BUY, SELL, LOSS = "#3f8f7c", "#c05746", "#1769aa", "#d9720f", "#b3261e"
@@ -67,24 +67,27 @@ class _View:
         return found
 
 
-def picture(
-    result: Result, start: str | date | None, end: str | date | None, symbols: str | Sequence[str] | None
-) -> Figure:
+def picture(result: Result, start: When, end: When, symbols: str | Sequence[str] | None) -> Figure:
     """Draw a run; see `Result.plot`."""
-    shown = _chosen(result, symbols)
+    shown = chosen(result, symbols)
     view = _view(result, shown, start, end)
-    drawn = [each for each in overlays(result.strategy, result.bars) if each.symbol in shown]
-    heights = [inches for symbol in shown for inches in _heights(symbol, drawn)]
+    drawn = _by_symbol(result, shown)
+    heights = [inches for own in drawn.values() for inches in _heights(own)]
     figure, axes = _panels([*heights, EQUITY_INCHES, DRAWDOWN_INCHES], width=12, head=_HEAD)
-    at = 0
-    for symbol in shown:
-        own = [each for each in drawn if each.symbol == symbol]
-        count = len(_heights(symbol, drawn))
-        _draw_symbol(axes[at : at + count], result, symbol, own, view)
-        at += count
+    _draw_symbols(axes, result, drawn, view)
     _draw_account(axes[-2:], result, view)
     _draw_axis(axes, view)
     _head(figure, result, shown)
+    return figure
+
+
+def price_picture(result: Result, symbols: Sequence[str]) -> Figure:
+    """Draw prices, fills and indicators alone, of one symbol or more."""
+    view = _view(result, symbols, None, None)
+    drawn = _by_symbol(result, symbols)
+    figure, axes = _panels([inches for own in drawn.values() for inches in _heights(own)], width=11)
+    _draw_symbols(axes, result, drawn, view)
+    _draw_axis(axes, view)
     return figure
 
 
@@ -120,10 +123,11 @@ def inline(figure: Figure) -> str:
     return f'<img alt="equity and drawdown" style="width:{width:.0f}px" src="data:image/png;base64,{data}">'
 
 
-def _chosen(result: Result, symbols: str | Sequence[str] | None) -> list[str]:
+def chosen(result: Result, symbols: str | Sequence[str] | None, most: int = MOST_SYMBOLS) -> list[str]:
+    """Return the symbols to draw: those named, or else at most so many, those with the most fills."""
     if symbols is None:
         busiest = result.fills["symbol"].value_counts()
-        ranked = sorted(result.symbols, key=lambda each: -busiest.get(each, 0))[:MOST_SYMBOLS]
+        ranked = sorted(result.symbols, key=lambda each: -busiest.get(each, 0))[:most]
         return [each for each in result.symbols if each in ranked]
     named = [symbols] if isinstance(symbols, str) else list(symbols)
     for each in named:
@@ -133,19 +137,26 @@ def _chosen(result: Result, symbols: str | Sequence[str] | None) -> list[str]:
     return named
 
 
-def _view(result: Result, shown: Sequence[str], start: str | date | None, end: str | date | None) -> _View:
+def _view(result: Result, shown: Sequence[str], start: When, end: When) -> _View:
     every = axis.joined_stamps([stamps_of(result.equity.index), *(result.bars[each].end for each in shown)])
-    first, last = axis.bound(start, result.calendar, False), axis.bound(end, result.calendar, True)
-    stamps = every if first is None else every[every >= first]
-    stamps = stamps if last is None else stamps[stamps <= last]
+    zone = result.calendar.zone
+    first = when.parse(start, zone)
+    last = when.parse(end, zone, is_end=True, name="end")
+    stamps = every if first is None else every[every >= instant(first)]
+    stamps = stamps if last is None else stamps[stamps <= instant(last)]
     if len(every) and not len(stamps):
-        ran = f"{moment(every[0]):%Y-%m-%d %H:%M} to {moment(every[-1]):%Y-%m-%d %H:%M} UTC"
+        ran = f"{when.text(moment(every[0]))} to {when.text(moment(every[-1]))}"
         raise ConfigError(f"nothing was run between {start or 'the start'} and {end or 'the end'}; the run is {ran}")
-    return _View(stamps, str(result.calendar.zone))
+    return _View(stamps, str(zone))
 
 
-def _heights(symbol: str, drawn: list[Overlay]) -> list[float]:
-    below = {each.panel for each in drawn if each.symbol == symbol and each.panel}
+def _by_symbol(result: Result, shown: Sequence[str]) -> dict[str, list[Overlay]]:
+    drawn = overlays(result.strategy, result.bars)
+    return {symbol: [each for each in drawn if each.symbol == symbol] for symbol in shown}
+
+
+def _heights(own: list[Overlay]) -> list[float]:
+    below = {each.panel for each in own if each.panel}
     return [PRICE_INCHES] + [PANEL_INCHES] * len(below)
 
 
@@ -211,6 +222,14 @@ def _head(figure: Figure, result: Result, shown: Sequence[str]) -> None:
 
 def _name(ax: Axes, text: str) -> None:
     ax.set_title(text, loc="left", fontsize=10, fontweight="bold", color=INK, pad=4, parse_math=False)
+
+
+def _draw_symbols(axes: list[Axes], result: Result, drawn: dict[str, list[Overlay]], view: _View) -> None:
+    at = 0
+    for symbol, own in drawn.items():
+        count = len(_heights(own))
+        _draw_symbol(axes[at : at + count], result, symbol, own, view)
+        at += count
 
 
 def _draw_symbol(axes: list[Axes], result: Result, symbol: str, own: list[Overlay], view: _View) -> None:

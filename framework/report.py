@@ -11,9 +11,9 @@ import pandas as pd
 
 from framework.figures import NOTHING, is_missing, money, number_cell, percent, tables
 from framework.page import filled, table
-from framework.picture import equity_picture, picture, svg
+from framework.picture import chosen, equity_picture, price_picture, svg
 from framework.result import Result
-from framework.stats import monthly_returns
+from framework.stats import monthly_returns, times_of
 
 MOST_TRADES = 500
 MOST_PICTURED = 4
@@ -57,13 +57,12 @@ def _image(figure: Any, name: str) -> str:
 
 
 def _prices(result: Result) -> str:
-    busiest = result.fills["symbol"].value_counts()
-    shown = sorted(result.symbols, key=lambda each: -busiest.get(each, 0))[:MOST_PICTURED]
+    shown = chosen(result, None, MOST_PICTURED)
     if not any(len(result.bars[each]) for each in shown):
         return ""
     left_out = len(result.symbols) - len(shown)
     more = f"<p>{left_out} more symbols are not drawn.</p>" if left_out else ""
-    return _image(picture(result, None, None, shown), "prices and fills") + more
+    return _image(price_picture(result, shown), "prices and fills") + more
 
 
 def _months(result: Result) -> str:
@@ -92,9 +91,11 @@ def _by_symbol(result: Result) -> str:
     if len(result.symbols) < 2 or result.trades.empty:
         return ""
     rows = []
-    for symbol, each in result.trades.groupby("symbol", sort=False):
-        pnl = each["pnl"].astype(float)
-        texts = [str(len(each)), percent(float((pnl > 0).mean())), money(pnl.mean()), money(pnl.sum())]
+    for symbol in result.symbols:
+        pnl = result.trades.loc[(result.trades["symbol"] == symbol).to_numpy(), "pnl"].astype(float)
+        if pnl.empty:
+            continue
+        texts = [f"{len(pnl):,}", percent(float((pnl > 0).mean())), money(pnl.mean()), money(pnl.sum())]
         rows.append([_text(symbol), *map(number_cell, texts)])
     return table(["Symbol", "Round trips", "Win rate", "Average", "Profit, net"], rows, left=1)
 
@@ -114,7 +115,7 @@ def _trades(result: Result) -> str:
         return "<p>No round trip was closed.</p>"
     local = result.trades.head(MOST_TRADES).copy()
     for column in ("entry_time", "exit_time"):
-        local[column] = pd.DatetimeIndex(local[column]).tz_convert(result.calendar.zone)
+        local[column] = times_of(local[column]).tz_convert(result.calendar.zone)
     hidden = len(result.trades) - len(local)
     note = f"<p>The first {len(local):,} of {len(result.trades):,}; all are in <code>result.trades</code>.</p>"
     return (note if hidden else "") + _rows(local, _TRADE)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from framework.columns import Columns
 from framework.figures import Stats, stats_of, tables
 from framework.model import Timeframe
 from framework.page import PathLike
+from framework.when import When
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -84,14 +84,14 @@ class Result:
 
     def plot(
         self,
-        start: str | date | None = None,
-        end: str | date | None = None,
+        start: When = None,
+        end: When = None,
         symbols: str | Sequence[str] | None = None,
     ) -> Figure:
         """Draw prices, fills and indicators of each symbol, then equity and drawdown.
 
-        `start` and `end` narrow the time shown: dates (`end` included whole) or times, in the
-        exchange's zone unless they carry their own. Shows inline in a notebook, needs no display;
+        `start` and `end` narrow the time shown: days of the exchange (`end` included whole) or
+        instants that name their zone. Shows inline in a notebook, needs no display;
         `figure.savefig(path)` keeps it. Raise `ConfigError` for a symbol or a range that was not run.
         """
         from framework.picture import picture
@@ -101,8 +101,9 @@ class Result:
     def chart(self, path: PathLike) -> Path:
         """Write an interactive chart as one HTML file that needs no network, and return its path."""
         from framework.chart import chart
-        from framework.page import written
+        from framework.page import checked, written
 
+        checked(path)  # before the work, not after it
         return written(path, chart(self))
 
     def report(self, path: PathLike) -> Path:
@@ -110,7 +111,7 @@ class Result:
         from framework.page import checked, written
         from framework.report import report
 
-        checked(path)  # before the work, not after it
+        checked(path)
         return written(path, report(self))
 
     def summary(self) -> str:

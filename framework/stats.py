@@ -33,9 +33,14 @@ def exchange_days(stamps: Instants, calendar: Calendar) -> Days:
     return walls.astype("datetime64[D]")
 
 
-def stamps_of(index: Any) -> Instants:
-    """Return a UTC `DatetimeIndex` (or a column of times) as `datetime64[us]`."""
-    found: Instants = pd.DatetimeIndex(index).tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[us]")
+def times_of(column: Any) -> pd.DatetimeIndex:
+    """Return a column of times as a UTC index; one that is empty may have had no zone, or no type."""
+    return pd.DatetimeIndex(pd.to_datetime(column, utc=True))
+
+
+def stamps_of(column: Any) -> Instants:
+    """Return a column of times (or an index) as UTC `datetime64[us]`."""
+    found: Instants = times_of(column).tz_localize(None).to_numpy().astype("datetime64[us]")
     return found
 
 
@@ -250,7 +255,7 @@ def holding_time(trades: pd.DataFrame) -> pd.Timedelta:
     """Return the mean time from entry to exit; NaT without a trade."""
     if trades.empty:
         return pd.NaT
-    return (pd.DatetimeIndex(trades["exit_time"]) - pd.DatetimeIndex(trades["entry_time"])).mean()
+    return (times_of(trades["exit_time"]) - times_of(trades["entry_time"])).mean()
 
 
 def monthly_returns(returns: pd.Series) -> pd.DataFrame:

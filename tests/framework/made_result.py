@@ -118,7 +118,8 @@ def make_result(
     fields = {
         "strategy": Quiet() if strategy is None else strategy, "equity": equity,
         "orders": orders_of(fills), "fills": fills, "trades": trades, "positions": empty(POSITIONS),
-        "bars": bars, "timeframe": Timeframe.parse("1Min"), "calendar": Calendar(), "cash": CASH, "engine": "stock", "notes": ("ABC: 3 of 21 bars",),
+        "bars": bars, "timeframe": Timeframe.parse("1Min"), "calendar": Calendar(), "cash": CASH,
+        "engine": "stock", "notes": ("ABC: 3 of 21 bars",),
     }  # fmt: skip
     return Result(**(fields | changes))
 
