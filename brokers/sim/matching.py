@@ -154,6 +154,8 @@ class Matching:
         trails = order.kind in TRAILING and not order.is_triggered
         price = self._opening_price(order, range) if order.is_opening else price_on(order, bar, self.terms.slippage)
         if price is not None:
+            if order.notional is not None and not order.filled:
+                order.quantity = math.floor(order.notional / price * 1e9) / 1e9
             size = self._fillable(order, bar.volume)
             if size and (not order.is_whole or size == order.remaining):
                 self._fill(order, price, size, at)

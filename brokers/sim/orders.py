@@ -103,7 +103,8 @@ class Order:
     stop, else a reference (the last close) that cash is checked with. `limit` is a stop-limit's limit,
     or that of an order at the close. `created_at` is when the order reached the venue: it is never tried
     on what ended by then. `expires_at` is the last instant at which it may fill. `parent` must fill
-    before it wakes; `oco` is the first order of its one-cancels-the-other group.
+    before it wakes; `oco` is the first order of its one-cancels-the-other group. Where `notional` is set,
+    the quantity is as much as that buys at the price of the first fill.
     """
 
     id: str
@@ -124,6 +125,7 @@ class Order:
     is_whole: bool = False
     is_opening: bool = False
     in_extended_hours: bool = True
+    notional: float | None = None
 
     state: State = field(default=State.SUBMITTED, init=False)
     filled: float = field(default=0.0, init=False)
