@@ -369,7 +369,7 @@ class Book:
             order_class=asked.order_class,
             qty=asked.qty,
             notional=asked.notional,
-            limit_price=asked.take_profit if asked.order_class == "oco" else asked.limit_price,
+            limit_price=asked.limit_price,
             stop_price=asked.stop_price,
             trail_price=asked.trail_price,
             trail_percent=asked.trail_percent,

@@ -63,6 +63,9 @@ def read(body: Mapping[str, Any]) -> Asked:
     exits = {key: body.get(key) or {} for key in ("take_profit", "stop_loss")}
     if (body.get("qty") is None) == (body.get("notional") is None):
         raise Refusal(400, BAD, "exactly one of qty or notional is required")
+    # The limit of an OCO's parent is its take-profit.
+    is_oco = body.get("order_class") == "oco"
+    own = {**body, "limit_price": exits["take_profit"].get("limit_price")} if is_oco else body
     return Asked(
         symbol=str(body.get("symbol") or "").upper(),
         side=_word(body, "side", SIDES),
@@ -75,7 +78,7 @@ def read(body: Mapping[str, Any]) -> Asked:
         take_profit=_number(exits["take_profit"], "limit_price"),
         stop_loss=_number(exits["stop_loss"], "stop_price"),
         stop_loss_limit=_number(exits["stop_loss"], "limit_price"),
-        **{key: _number(body, key) for key in _NUMBERS},
+        **{key: _number(own, key) for key in _NUMBERS},
     )
 
 
