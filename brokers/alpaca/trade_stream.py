@@ -52,7 +52,7 @@ class TradeStream:
                 if streams.is_text(frame.type):
                     await self._hear(connection, frame.data)
         finally:
-            self._audience.discard(connection)
+            await self._audience.discard(connection)
             connection.free(self.slots)
         return socket
 
@@ -97,7 +97,7 @@ class TradeStream:
             await self._reply(connection, "authorization", {"status": "unauthorized", "action": "listen"})
             return
         known = [each for each in wanted if each == STREAM]
-        self._audience.discard(connection)
+        await self._audience.discard(connection)
         await self._reply(connection, "listening", {"streams": known})
         if known:
             await self._audience.add(connection)

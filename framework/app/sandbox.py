@@ -13,7 +13,8 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
     from pathlib import Path
     from types import TracebackType
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from framework.sandbox.faults import Fault
     from framework.sandbox.market import Market
     from framework.sandbox.server import Routes
-    from framework.sandbox.tape import Detail
+    from framework.sandbox.tape import Detail, Tape
 
 SYMBOLS = ("SPY", "IBM")
 DAY = "2026-10-05"
@@ -57,7 +58,7 @@ async def _serve(options: argparse.Namespace) -> int:
     from framework.sandbox.market import Market
     from framework.sandbox.server import serving
 
-    tape = _tape(_source(options), path=options.path)
+    tape = _tape(_sources(options), path=options.path)
     speed = None if options.lockstep else options.speed or 1.0
     settings = _settings(options)
     market = Market(tape, speed=speed, state=options.state, seed=options.seed, options=_identity(settings))
@@ -89,22 +90,43 @@ def _settings(options: argparse.Namespace) -> Settings:
     return Settings(cash=options.cash, partial=options.partial, old_account=options.old_account)
 
 
-def _tape(source: Source, *, path: bool) -> Any:
+def _tape(sources: Sequence[Source], *, path: bool) -> Tape:
     from framework.sandbox.tape import Detail, Tape
 
-    return Tape(source, detail=Detail.PATH if path else Detail.BAR)
+    return Tape(sources, detail=Detail.PATH if path else Detail.BAR)
 
 
-def _source(options: argparse.Namespace) -> Source:
+def _sources(options: argparse.Namespace) -> list[Source]:
     symbols = [each.strip() for each in (options.symbols or "").split(",") if each.strip()]
     if options.bars:
         from feeds import FileBars
 
-        return FileBars(options.bars, symbols or None, start=options.day)
+        return [FileBars(options.bars, symbols or None, start=options.day)]
+    return sample(symbols or SYMBOLS, options.day or DAY, options.seed)
+
+
+def sample(symbols: Sequence[str], day: str, seed: int = 0) -> list[Source]:
+    """Return a day of sample bars: shares in their session, crypto pairs (BTC/USD) beside them in the same hours."""
     from feeds import SampleBars
 
-    day = options.day or DAY
-    return SampleBars(symbols or SYMBOLS, day, day, seed=options.seed)
+    shares = [each for each in symbols if "/" not in each]
+    pairs = [each for each in symbols if "/" in each]
+    found: list[Source] = [SampleBars(shares, day, day, seed=seed)] if shares else []
+    if pairs:
+        span = _session(found[0]) if shares else (day, day)
+        found.append(SampleBars(pairs, *span, seed=seed, calendar="24/7"))
+    return found
+
+
+def _session(source: Source) -> tuple[datetime, datetime]:
+    """Return when the bars of a source begin and end: pairs beside shares are played in the same hours."""
+    from datetime import timedelta
+
+    from framework.columns import moment
+
+    ends = [bars.end for bars in source.history().values()]
+    length = source.timeframe.length or timedelta()
+    return moment(min(each[0] for each in ends)) - length, moment(max(each[-1] for each in ends))
 
 
 class Sandbox:
@@ -122,7 +144,7 @@ class Sandbox:
 
     def __init__(
         self,
-        source: Source | None = None,
+        source: Source | Sequence[Source] | None = None,
         *,
         speed: float | None = None,
         seed: int = 0,
@@ -136,12 +158,11 @@ class Sandbox:
         secret: str = "",
     ) -> None:
         from brokers.alpaca.settings import Settings
-        from feeds import SampleBars
         from framework.sandbox.market import Market
         from framework.sandbox.server import ServerThread
         from framework.sandbox.tape import Detail, Tape
 
-        played = source or SampleBars(SYMBOLS, DAY, DAY, seed=seed)
+        played = source or sample(SYMBOLS, DAY, seed)
         own = settings or Settings()
 
         def make() -> Market:
@@ -181,7 +202,7 @@ class Sandbox:
         self._server.call(lambda: self.market.faults.at_random(seed, rate, names))
 
     def attend(self, stream: str, count: int = 1) -> None:
-        """Wait until so many clients listen to a stream."""
+        """Wait until so many clients listen to a stream; with 0, until none does."""
 
         async def attended() -> None:
             await self.market.audiences[stream].attend(count)

@@ -32,14 +32,16 @@ class Audience:
         async with self._changed:
             self._changed.notify_all()
 
-    def discard(self, member: Listening) -> None:
+    async def discard(self, member: Listening) -> None:
         """Let a connection listen no more."""
         self._members.pop(member, None)
+        async with self._changed:
+            self._changed.notify_all()
 
     async def attend(self, count: int = 1) -> None:
-        """Wait until so many listen."""
+        """Wait until so many listen; with 0, until nobody does."""
         async with self._changed:
-            await self._changed.wait_for(lambda: len(self._members) >= count)
+            await self._changed.wait_for(lambda: len(self) >= count if count else not len(self))
 
     def cut(self) -> None:
         """Cut the connection of everyone who listens."""

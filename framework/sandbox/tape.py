@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 
@@ -83,31 +83,37 @@ def made_trades(bar: Bar, length: timedelta) -> tuple[Trade, ...]:
 
 
 class Tape:
-    """The bars of a source: played from its start on, known before it as history.
+    """The bars of one source or several: played from their start on, known before it as history.
 
+    Several sources have bars of one length; `calendar`, and with it the sessions, is the first's.
     `spread` is that of made quotes, a fraction of the price. Raise `ConfigError` where there is nothing
     to play, or where a path is asked for inside bars that have no fixed length.
     """
 
     def __init__(
         self,
-        source: Source,
+        source: Source | Sequence[Source],
         *,
         history: timedelta = HISTORY,
         quotes: Iterable[Quote] = (),
         detail: Detail = Detail.BAR,
         spread: float = 0.0002,
     ) -> None:
-        self.symbols: tuple[str, ...] = tuple(source.symbols)
-        self.timeframe: Timeframe = source.timeframe
-        self.calendar: Calendar = source.calendar
+        sources = [source] if isinstance(source, Source) else list(source)
+        first = sources[0]
+        self.timeframe: Timeframe = first.timeframe
+        self.calendar: Calendar = first.calendar
         self.detail, self.spread = detail, spread
-        self.length = source.timeframe.length or timedelta(days=1)
-        if detail is Detail.PATH and source.timeframe.length is None:
-            raise ConfigError(f"an intrabar path needs bars of minutes or hours, not {source.timeframe}; try 1Min")
-        self.bars: Mapping[str, Columns] = source.history(history if source.start is not None else 0)
+        self.length = first.timeframe.length or timedelta(days=1)
+        _check_sources(sources, detail)
+        self.bars: Mapping[str, Columns] = {
+            symbol: bars
+            for each in sources
+            for symbol, bars in each.history(history if each.start is not None else 0).items()
+        }
+        self.symbols: tuple[str, ...] = tuple(self.bars)
         self._quotes = _by_time(quotes)
-        self.opens_at = source.start or datetime.min.replace(tzinfo=UTC)
+        self.opens_at = min(each.start or datetime.min.replace(tzinfo=UTC) for each in sources)
         self.instants = self._times()
         if not len(self.instants):
             raise ConfigError(
@@ -244,6 +250,15 @@ class Tape:
         first = int(np.searchsorted(ends, sessions.opens[index], side="right"))
         begun = ends[first] if self.detail is Detail.BAR else ends[first] - self._back(0)
         return bool(first < len(ends) and instant(bar.end) == begun)
+
+
+def _check_sources(sources: Sequence[Source], detail: Detail) -> None:
+    first = sources[0].timeframe
+    other = next((each.timeframe for each in sources if each.timeframe != first), None)
+    if other is not None:
+        raise ConfigError(f"the tape has bars of {first} and of {other}; play bars of one length")
+    if detail is Detail.PATH and first.length is None:
+        raise ConfigError(f"an intrabar path needs bars of minutes or hours, not {first}; try 1Min")
 
 
 def _by_time(quotes: Iterable[Quote]) -> dict[datetime, tuple[Quote, ...]]:

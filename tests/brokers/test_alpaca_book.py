@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as settings_
+from hypothesis import strategies as st
 from tape import OPEN, bars
 from tape import Tape as Source
 from venue import Venue, bracket, limits
 
+from brokers.alpaca.refusals import Refusal
 from brokers.alpaca.settings import Settings
 from feeds import SampleBars
 from framework.model import Quote
@@ -139,9 +145,7 @@ def test_an_order_after_the_close_waits_for_the_next_session() -> None:
     """It is accepted, becomes new when the next session trades, and fills at its first open."""
     source = SampleBars(["XYZ"], "2026-10-05", "2026-10-06")
     venue = Venue()
-    venue.tape = Tape(source)
-    venue.book.__init__(venue.tape)  # type: ignore[misc]
-    venue.now = venue.tape.starts_at
+    venue.use(Tape(source))
     while (instant := venue.play()) and not instant.closes:
         pass
     order = venue.send()
@@ -199,9 +203,7 @@ def test_extended_hours_fill_only_those_who_asked() -> None:
     """Before the open, a limit order for extended hours fills; an ordinary one waits."""
     early = bars([100, 100, 100], opens=Venue().tape.starts_at - timedelta(hours=2))
     venue = Venue()
-    venue.tape = Tape(Source({"XYZ": early}, start=None))
-    venue.book.__init__(venue.tape)  # type: ignore[misc]
-    venue.now = venue.tape.starts_at
+    venue.use(Tape(Source({"XYZ": early}, start=None)))
     venue.play()
     wide, plain = venue.send(**limits(100), extended_hours=True), venue.send(**limits(100))
     venue.play()
@@ -212,8 +214,7 @@ def test_quotes_fill_buyers_at_the_ask_and_sellers_at_the_bid() -> None:
     """With `match_quotes`, the recorded quotes are what is traded at."""
     venue = Venue(settings=Settings(match_quotes=True))
     at = venue.tape.starts_at + timedelta(seconds=90)
-    venue.tape = Tape(venue_source(), quotes=[Quote("XYZ", at, 99.5, 50, 100.5, 50)])
-    venue.book.tape = venue.tape
+    venue.use(Tape(venue_source(), quotes=[Quote("XYZ", at, 99.5, 50, 100.5, 50)]))
     venue.play()
     order = venue.send(qty=5)
     venue.play()
@@ -245,3 +246,75 @@ def test_same_commands_make_the_same_book_to_the_last_id() -> None:
         shown.append([each.shown() for each in venue.book.updates])
     assert shown[0] == shown[1]
     assert shown[0]
+
+
+def test_crypto_trades_before_the_open_in_any_fraction() -> None:
+    """A pair is bought for GTC and sold again while the stock market is closed; it cannot be sold short."""
+    pair = Source({"BTC/USD": (50_000.0,) * 5}, opens=OPEN - timedelta(hours=5), calendar="24/7")
+    venue = Venue()
+    venue.use(Tape([Source({"XYZ": (100.0,) * 5}), pair]))
+    venue.play()
+    bought = venue.send(symbol="BTC/USD", qty="0.25", time_in_force="gtc")
+    venue.play()
+    sold = venue.book.close("BTC/USD", venue.now)
+    venue.play()
+    assert (venue.status(bought), venue.book.entries[sold["id"]].filled_qty) == ("filled", 0.25)
+    refusal = venue.refused("sell", symbol="BTC/USD", qty="1", time_in_force="gtc")
+    assert refusal.body["message"] == "insufficient balance for BTC (requested: 1, available: 0)"
+
+
+sides, kinds = st.sampled_from(["buy", "sell"]), st.sampled_from(["market", "limit", "stop", "stop_limit"])
+prices = st.integers(94, 106).map(str)
+asked = st.fixed_dictionaries(
+    {"side": sides, "type": kinds, "qty": st.integers(1, 400)},
+    optional={
+        "limit_price": prices,
+        "stop_price": prices,
+        "time_in_force": st.sampled_from(["day", "gtc", "ioc", "fok"]),
+        "order_class": st.sampled_from(["bracket", "oco", "oto"]),
+        "take_profit": st.fixed_dictionaries({"limit_price": prices}),
+        "stop_loss": st.fixed_dictionaries({"stop_price": prices}),
+    },
+)
+bar_prices = st.tuples(*[st.integers(94, 106)] * 4).map(
+    lambda four: (float(four[0]), float(max(four)), float(min(four)), float(four[1]))
+)
+changes = st.fixed_dictionaries({"qty": st.integers(1, 400)})
+moves = st.one_of(asked, st.integers(0, 5), st.tuples(st.integers(0, 9), changes), st.none())
+
+
+def lived(rows: list[tuple[float, float, float, float]], steps: list[object], partial: float) -> Venue:
+    """Play bars, and between them whatever comes: orders, cancels, replacements."""
+    venue = Venue(100.0, 100.0, *rows, settings=Settings(partial=partial))
+    for step in steps:
+        with contextlib.suppress(Refusal):
+            known = list(venue.book.entries)
+            if step is None:
+                venue.play()
+            elif isinstance(step, dict):
+                venue.send(**step)
+            elif isinstance(step, int) and step < len(known):
+                venue.book.cancel(known[step], venue.now)
+            elif isinstance(step, tuple) and step[0] < len(known):
+                venue.book.replace(known[step[0]], step[1], venue.now)
+    while venue.play():
+        pass
+    return venue
+
+
+@settings_(max_examples=150, deadline=None)
+@given(st.lists(bar_prices, min_size=6, max_size=6), st.lists(moves, max_size=25), st.sampled_from([0.0, 0.5]))
+def test_whatever_is_asked_the_book_adds_up(rows: list[Any], steps: list[object], partial: float) -> None:
+    """Only refusals, no errors: cash and position are the fills', orders end once, a second life is the same."""
+    venue = lived(rows, steps, partial)
+    book, signs = venue.book, {"buy": 1, "sell": -1}
+    done = [(signs[book.entries[each.entry].side] * each.quantity, each.price) for each in book.executions]
+    assert book.account.cash == pytest.approx(100_000 - sum(size * price for size, price in done))
+    assert book.account.holding("XYZ").size == pytest.approx(sum(size for size, _ in done))
+    for entry in book.entries.values():
+        own = [each.event for each in book.updates if each.order["id"] == entry.id]
+        ends = [each for each in own if each in ("fill", "canceled", "expired", "replaced")]
+        assert len(ends) <= 1
+        assert not ends or own[-1] == ends[0]
+    again = lived(rows, steps, partial).book
+    assert [each.shown() for each in again.updates] == [each.shown() for each in book.updates]

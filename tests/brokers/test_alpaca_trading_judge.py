@@ -268,3 +268,14 @@ def test_the_stream_in_raw_is_the_envelope(sandbox: Sandbox, client: TradingClie
         new, canceled = heard(), heard()
     assert (new["stream"], canceled["data"]["event"]) == ("trade_updates", "canceled")
     assert canceled["data"]["order"]["status"] == "canceled"
+
+
+def test_the_stream_comes_back_after_a_broken_line(sandbox: Sandbox, client: TradingClient) -> None:
+    """alpaca-py connects and listens again; what was told in between is gone."""
+    with listening(sandbox) as heard:
+        sandbox.fault("drop", stream="trade_updates")
+        client.submit_order(market(client_order_id="lost"))
+        sandbox.attend("trade_updates", 0)
+        sandbox.attend("trade_updates")
+        sandbox.step()
+        assert (heard().event, sandbox.state()["sent"]) == (enums.TradeEvent.FILL, {"trade_updates": 1})

@@ -29,6 +29,10 @@ class Venue:
         self.book = Book(self.tape, settings)
         self.now = self.tape.starts_at
 
+    def use(self, tape: Tape) -> None:
+        """Begin again over another tape."""
+        self.tape, self.book, self.now = tape, Book(tape, self.book.settings), tape.starts_at
+
     def play(self, count: int = 1) -> Instant | None:
         """Play some instants; return the last."""
         instant = None

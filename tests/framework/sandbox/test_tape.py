@@ -118,3 +118,12 @@ def test_instants_are_in_order_and_without_doubles() -> None:
     """Whatever they come from."""
     tape = Tape(SampleBars(["SPY", "IBM"], "2026-10-05", "2026-10-05"), detail=Detail.PATH)
     assert (np.diff(tape.instants).astype(int) > 0).all()
+
+
+def test_several_sources_are_one_tape() -> None:
+    """Shares in their session and a pair around the clock, of one length of bar."""
+    shares, pairs = Source({"A": (1.0, 2.0)}), Source({"B/C": (3.0, 4.0)}, opens=OPEN - MINUTE, calendar="24/7")
+    tape = Tape([shares, pairs])
+    assert (tape.symbols, tape.calendar.name, tape.starts_at) == (("A", "B/C"), "XNYS", OPEN - MINUTE)
+    with pytest.raises(ConfigError, match="bars of 1Min and of 1Day"):
+        Tape([shares, Source({"D": (1.0,)}, timeframe=Timeframe(1, Unit.DAY))])
