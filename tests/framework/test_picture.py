@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import backtrader as bt
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from IPython.core.formatters import DisplayFormatter
 from made_result import make_result, minutes, nothing_happened, ran
@@ -152,6 +152,7 @@ def test_longer_runs_have_coarser_ticks(days: int, labels: str) -> None:
     assert labels in axis.ticks(stamps, ZONE)[1]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**7), max_size=200, unique=True), st.integers(2, 20))
 def test_ticks_are_few_and_in_order(seconds: list[int], most: int) -> None:
     """Whatever the bars, labels fit and follow one another."""
@@ -161,6 +162,7 @@ def test_ticks_are_few_and_in_order(seconds: list[int], most: int) -> None:
     assert (np.diff(places) > 0).all()
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=300), st.integers(1, 40))
 def test_thinning_keeps_the_ends_and_the_extremes(values: Sequence[float], buckets: int) -> None:
     """A thinned line reaches as high and as low as the whole, and is no longer than it need be."""
