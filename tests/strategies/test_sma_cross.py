@@ -8,7 +8,7 @@ from feeds import SampleBars
 from framework import run
 from strategies.sma_cross import SmaCross
 
-UP_AND_DOWN = [10.0] * 5 + [11.0, 12.0, 13.0, 12.0, 11.0, 10.0, 9.0, 9.0]
+UP_AND_DOWN = [14.0, 13.0, 12.0, 11.0, 10.0, 9.0, 10.0, 11.0, 12.0, 13.0, 12.0, 11.0, 10.0, 9.0, 9.0]
 
 
 def test_it_is_long_from_cross_to_cross() -> None:
