@@ -48,8 +48,10 @@ def check_symbols(asked: Iterable[str], known: Iterable[str], where: str = "the 
 def check_range(start: datetime | None, end: datetime | None) -> None:
     """Raise `ConfigError` where `start` (aware) is not before `end` (aware); None is open."""
     if start is not None and end is not None and start >= end:
-        what = "is after" if start > end else "is the same as"
-        raise ConfigError(f"start {when.text(start)} {what} end {when.text(end)}; try an earlier start or a later end")
+        raise ConfigError(
+            f"start {when.text(start)} is not before end {when.text(end)} (an end day is over at its midnight); "
+            "try an earlier start or a later end"
+        )
 
 
 def check_found(symbol: str, found: Columns, known: Columns, start: datetime | None, end: datetime | None) -> Columns:

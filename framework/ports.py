@@ -52,6 +52,10 @@ class Source(Protocol):
     def start(self) -> datetime | None:
         """The instant at which the run begins (aware); what is before it is warm-up. None: all there is."""
 
+    @property
+    def end(self) -> datetime | None:
+        """The instant at which the history ends (aware). None: with its last bar."""
+
     def history(self, warmup: Warmup = 0) -> Mapping[str, Columns]:
         """Return each symbol's bars, preceded by `warmup` earlier bars where the source has them.
 
@@ -114,8 +118,12 @@ class Rules(Protocol):
     def lot(self, symbol: str) -> float:
         """Return the smallest quantity step."""
 
-    def refusal(self, request: OrderRequest, position: float) -> str:
-        """Return why this order would be refused while `position` is held, or an empty string."""
+    def refusal(self, request: OrderRequest, *, position: float, price: float, grouped: bool) -> str:
+        """Return why this order would be refused, or an empty string.
+
+        `position` is the signed quantity held, `price` the last price, `grouped` whether the order is
+        part of a bracket, an OCO or an OTO.
+        """
 
 
 @runtime_checkable

@@ -70,7 +70,8 @@ def window_ends(ends: Instants, source: Timeframe, target: Timeframe, calendar: 
     start_to_end = window - walls
     close = _last_close(days, Timeframe(1, Unit.DAY), calendar)
     by_clock = ends - np.timedelta64(source.length) + start_to_end
-    return np.where(ends <= close, np.minimum(by_clock, close), by_clock)
+    window_end: Instants = np.where(ends <= close, np.minimum(by_clock, close), by_clock)
+    return window_end
 
 
 def _last_close(days: Days, target: Timeframe, calendar: Calendar) -> Instants:
@@ -101,7 +102,8 @@ def _period_last(days: Days, target: Timeframe) -> Days:
         return after.astype("datetime64[M]").astype("datetime64[D]") - 1
     if target.unit is Unit.WEEK:
         return (after * 7 - 3).astype("datetime64[D]") - 1
-    return after.astype("datetime64[D]") - 1
+    last: Days = after.astype("datetime64[D]") - 1
+    return last
 
 
 def _same_period(left: Days, right: Days, target: Timeframe) -> NDArray[np.bool_]:

@@ -31,8 +31,11 @@ class BarData(bt.feed.DataBase):
     """A data feed whose `dataname` is `Columns`. It preloads in milliseconds, in stock Cerebro too.
 
     Where a filter, a date range or a `tzinput` is set, or Cerebro does not preload, bars are loaded
-    one by one as Backtrader does.
+    one by one as Backtrader does. `symbol` is the instrument; a resampled feed's is that of its minutes.
+    Bars up to `opens_at` (a date number) are warm-up.
     """
+
+    params = (("symbol", ""), ("opens_at", float("-inf")))
 
     def start(self) -> None:
         super().start()

@@ -1,0 +1,80 @@
+"""`switchback backtest my.py:MyStrategy --bars bars.parquet --symbols SPY,IBM -p lot=2000`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from framework.ports import Venue
+    from framework.result import Result
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    from framework.app.options import add_bars, add_params
+
+    parser.add_argument("strategy", metavar="STRATEGY", help="path/to/file.py:Class, or module:Class")
+    add_bars(parser)
+    run = parser.add_argument_group("run")
+    run.add_argument("--cash", type=float, default=100_000, help="default: 100000")
+    run.add_argument(
+        "--commission", type=float, default=0.0, help="fraction of each fill's value; 0.0005 is 5 basis points"
+    )
+    run.add_argument("--slippage", type=float, default=0.0, help="fraction of the price")
+    run.add_argument("--size", type=int, help="units an order is for where the strategy does not say")
+    run.add_argument("--resample", metavar="5Min,1Day", help="longer bars of every symbol, as further feeds")
+    run.add_argument(
+        "--warmup", type=int, metavar="BARS", help="history before --start; default: what the indicators need"
+    )
+    run.add_argument("--venue", choices=("alpaca",), help="round and refuse orders as this venue does")
+    add_params(parser)
+    out = parser.add_argument_group("what to write")
+    out.add_argument("--chart", metavar="FILE.html", help="candles with the trades, to look through")
+    out.add_argument("--report", metavar="FILE.html", help="figures, equity, months, trades on a page")
+    out.add_argument("--plot", metavar="FILE.png", help="a picture")
+    out.add_argument("--trades", metavar="FILE.csv", help="the closed trades")
+
+
+def main(options: argparse.Namespace) -> None:
+    from framework.app import naming, show
+    from framework.app.options import params, source
+    from framework.runner import run
+
+    strategy = naming.strategy(options.strategy)
+    result = run(
+        strategy,
+        source=source(options),
+        venue=_venue(options.venue),
+        cash=options.cash,
+        commission=options.commission,
+        slippage=options.slippage,
+        sizer=options.size,
+        resample=options.resample.split(",") if options.resample else (),
+        warmup="auto" if options.warmup is None else options.warmup,
+        params=params(options, strategy),
+    )
+    show.result(result)
+    show.written(_write(result, options))
+
+
+def _venue(name: str | None) -> Venue | None:
+    from brokers import AlpacaVenue
+
+    return AlpacaVenue() if name == "alpaca" else None
+
+
+def _write(result: Result, options: argparse.Namespace) -> list[Path]:
+    """Write what was asked for and return where it is."""
+    written = []
+    if options.chart:
+        written.append(result.chart(options.chart))
+    if options.report:
+        written.append(result.report(options.report))
+    if options.plot:
+        result.plot().savefig(options.plot)
+        written.append(Path(options.plot))
+    if options.trades:
+        result.trades.to_csv(options.trades, index=False)
+        written.append(Path(options.trades))
+    return written

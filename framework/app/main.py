@@ -1,0 +1,75 @@
+"""`switchback`: the command line. Each command is a module of its own, loaded when it is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from framework.errors import SwitchbackError
+
+COMMANDS = {
+    "demo": "run the scalper over sample bars: trades, figures, a chart and a report",
+    "backtest": "run a strategy over bars",
+    "fetch": "fetch bars into the cache",
+}
+
+EXIT_WRONG_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code: 0, 2 for what the user can put right, 130 when interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    command = _command(words)
+    options = _parser(command).parse_args(words)
+    if options.command is None:
+        _parser(None).print_help()
+        return 0
+    try:
+        return int(_module(options.command).main(options) or 0)
+    except SwitchbackError as error:
+        print(f"switchback: {error}", file=sys.stderr)
+        return EXIT_WRONG_INPUT
+    except KeyboardInterrupt:
+        print("switchback: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _command(words: Sequence[str]) -> str | None:
+    """Return the command that is meant, so that only its module is loaded."""
+    return next((word for word in words if word in COMMANDS), None)
+
+
+def _parser(command: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="switchback",
+        description="Write one Backtrader strategy, backtest it, flip a flag and it trades live.",
+    )
+    parser.add_argument("--version", action="version", version=_Version())
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, what in COMMANDS.items():
+        child = commands.add_parser(name, help=what, description=what[:1].upper() + what[1:] + ".")
+        if name == command:
+            _module(name).add_options(child)
+    return parser
+
+
+class _Version(str):
+    """The version, looked up only when it is asked for."""
+
+    def __str__(self) -> str:
+        from importlib.metadata import version
+
+        return f"switchback {version('switchback')}"
+
+    __mod__ = __str__
+
+
+def _module(command: str) -> object:
+    return importlib.import_module(f"framework.app.{command}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

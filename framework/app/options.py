@@ -1,0 +1,129 @@
+"""What several commands ask for alike: bars from somewhere, and a strategy's parameters."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+from typing import TYPE_CHECKING, Any
+
+from framework.errors import ConfigError
+
+if TYPE_CHECKING:
+    import backtrader as bt
+
+    from feeds import AlpacaBars
+    from framework.ports import Source
+
+
+def add_bars(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where bars come from."""
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--bars", metavar="FILE", help="a Parquet or CSV file of bars")
+    where.add_argument("--source", choices=("sample", "alpaca"), default="sample", help="default: sample")
+    add_range(parser)
+    file = parser.add_argument_group("a file's bars")
+    file.add_argument("--tz", metavar="ZONE", help="zone of times that have none, such as America/New_York")
+    file.add_argument("--stamp", choices=("start", "end"), default="start", help="which end of its bar a time is")
+    parser.add_argument_group("sample bars").add_argument("--seed", type=int, default=0, help="which sample")
+    add_alpaca(parser)
+
+
+def add_range(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which bars."""
+    bars = parser.add_argument_group("bars")
+    bars.add_argument("--symbols", metavar="A,B", help="default: all that a file holds, ACME for the sample")
+    bars.add_argument("--start", metavar="DAY", help="first day, such as 2026-10-01")
+    bars.add_argument("--end", metavar="DAY", help="last day")
+    bars.add_argument("--timeframe", metavar="1Min", help="length of the bars")
+    bars.add_argument("--hours", choices=("regular", "extended"), help="which part of the day")
+
+
+def add_alpaca(parser: argparse.ArgumentParser) -> None:
+    alpaca = parser.add_argument_group("Alpaca's bars")
+    alpaca.add_argument("--feed", default="iex", help="iex (free, the default), sip, ...")
+    alpaca.add_argument("--adjustment", default="split", help="split (the default), raw, dividend, all")
+    alpaca.add_argument("--base-url", metavar="URL", help="another host that speaks its dialect")
+
+
+def source(options: argparse.Namespace) -> Source:
+    """Return the source that the options describe."""
+    if options.bars:
+        return _file(options)
+    return alpaca(options) if options.source == "alpaca" else _sample(options)
+
+
+def _symbols(options: argparse.Namespace) -> list[str]:
+    return [each.strip() for each in (options.symbols or "").split(",") if each.strip()]
+
+
+def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """Return those options that were given a value; the source knows its own defaults."""
+    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+
+
+def _file(options: argparse.Namespace) -> Source:
+    from feeds import FileBars
+
+    given = _given(options, "start", "end", "timeframe", "tz", "hours")
+    return FileBars(options.bars, _symbols(options) or None, stamp=options.stamp, **given)
+
+
+def alpaca(options: argparse.Namespace) -> AlpacaBars:
+    """Return Alpaca's bars as the options describe them."""
+    from feeds import AlpacaBars
+
+    symbols = _symbols(options)
+    if not symbols:
+        raise ConfigError("Alpaca needs to know which symbols; give --symbols SPY,IBM")
+    given = _given(options, "start", "end", "timeframe", "hours", "base_url")
+    return AlpacaBars(symbols, feed=options.feed, adjustment=options.adjustment, **given)
+
+
+def _sample(options: argparse.Namespace) -> Source:
+    from feeds import SampleBars
+
+    return SampleBars(_symbols(options) or ["ACME"], seed=options.seed, **_given(options, "start", "end", "timeframe"))
+
+
+def add_params(parser: argparse.ArgumentParser) -> None:
+    """Add `-p name=value`."""
+    parser.add_argument(
+        "-p",
+        dest="params",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="a parameter of the strategy; may be repeated",
+    )
+
+
+def params(options: argparse.Namespace, strategy: type[bt.Strategy]) -> dict[str, Any]:
+    """Return the strategy's parameters, each read as its default is: a number, a truth value or a text."""
+    defaults = dict(strategy.params._getitems())
+    return dict(_param(text, defaults) for text in options.params)
+
+
+def _param(text: str, defaults: dict[str, Any]) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"-p {text}: write it as NAME=VALUE")
+    return name, _read(name, value, defaults.get(name))
+
+
+_TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def _read(name: str, value: str, default: Any) -> Any:
+    if isinstance(default, str):
+        return value
+    if isinstance(default, bool):
+        if value.lower() not in _TRUTHS:
+            raise ConfigError(f"-p {name}={value}: it is a yes or a no")
+        return _TRUTHS[value.lower()]
+    try:
+        read = ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        read = value
+    if isinstance(default, (int, float)) and not isinstance(read, (int, float)):
+        raise ConfigError(f"-p {name}={value}: it is a number, such as {default}")
+    return read

@@ -1,0 +1,151 @@
+"""A backtest: feeds, costs and a strategy put into Cerebro, played, and made into a Result."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any, TypeAlias
+
+import backtrader as bt
+
+from framework import tables
+from framework.calendar import utc_to_wall
+from framework.columns import instant
+from framework.engine.calendar import TradingCalendar
+from framework.engine.compat import MendedCerebro
+from framework.engine.data import BarData, bt_timeframe
+from framework.engine.dates import date2num
+from framework.engine.recorder import Recorder
+from framework.engine.ruled import RuledBroker
+from framework.feeding import Feed
+from framework.ports import Venue
+from framework.result import Result
+
+log = logging.getLogger("switchback.run")
+
+Sizer = int | type[bt.Sizer] | tuple[type[bt.Sizer], Mapping[str, Any]]
+Analyzer = type[bt.Analyzer] | tuple[type[bt.Analyzer], Mapping[str, Any]]
+Commission: TypeAlias = "float | bt.CommInfoBase"
+
+ALWAYS = float("-inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """Everything that decides how a backtest comes out. See `framework.run` for what each is."""
+
+    strategy: type[bt.Strategy]
+    params: Mapping[str, Any]
+    feeds: Sequence[Feed]
+    venue: Venue | None
+    cash: float
+    commission: Commission
+    slippage: float
+    sizer: Sizer | None
+    analyzers: Sequence[Analyzer]
+    tz: str | tzinfo | None
+    quicknotify: bool
+
+
+def play(backtest: Backtest) -> Result:
+    """Run it, and return what came of it."""
+    cerebro = MendedCerebro(stdstats=False, quicknotify=backtest.quicknotify, tz=_zone(backtest))
+    for feed in backtest.feeds:
+        cerebro.adddata(_data(feed, _zone(backtest)), name=feed.name)
+    cerebro.setbroker(_broker(backtest))
+    cerebro.addstrategy(backtest.strategy, **backtest.params)
+    cerebro.addanalyzer(Recorder, _name="recorder")
+    for analyzer, options in map(_with_options, backtest.analyzers):
+        cerebro.addanalyzer(analyzer, **options)
+    if backtest.sizer is not None:
+        sizer, options = _sizer(backtest.sizer)
+        cerebro.addsizer(sizer, **options)
+    (strategy,) = cerebro.run()
+    return _result(backtest, strategy)
+
+
+def _zone(backtest: Backtest) -> str | tzinfo:
+    return backtest.tz or backtest.feeds[0].calendar.zone
+
+
+def _data(feed: Feed, zone: str | tzinfo) -> BarData:
+    """Return a feed as Backtrader's, with the exchange's zone, session times and calendar."""
+    sessions = {} if feed.calendar.name == "24/7" else _session_times(feed)
+    return BarData(
+        dataname=feed.bars,
+        symbol=feed.symbol,
+        opens_at=_number(feed.opens_at),
+        tz=zone,
+        calendar=TradingCalendar(name=feed.calendar.name),  # type: ignore[call-arg]  # Backtrader's metaclass takes it
+        **sessions,
+        **bt_timeframe(feed.timeframe),
+    )
+
+
+def _session_times(feed: Feed) -> dict[str, Any]:
+    """Return the usual session in wall-clock times: what Backtrader reads for orders at the close."""
+    sessions, zone = feed.calendar.sessions, str(feed.calendar.zone)
+    longest = [(sessions.closes - sessions.opens).argmax()]
+    opens, closes = (utc_to_wall(each[longest], zone)[0].item() for each in (sessions.opens, sessions.closes))
+    return {"sessionstart": opens.time(), "sessionend": closes.time()}
+
+
+def _number(at: datetime | None) -> float:
+    return ALWAYS if at is None else float(date2num(instant(at).reshape(1))[0])
+
+
+def _broker(backtest: Backtest) -> bt.brokers.BackBroker:
+    """Return Backtrader's own broker, or one that keeps to rules where there are any to keep to."""
+    if backtest.venue is None and all(feed.opens_at is None for feed in backtest.feeds):
+        broker = bt.brokers.BackBroker()
+    else:
+        broker = RuledBroker(rules=backtest.venue.rules if backtest.venue else None)
+    broker.setcash(backtest.cash)
+    if isinstance(backtest.commission, bt.CommInfoBase):
+        broker.addcommissioninfo(backtest.commission)
+    else:
+        broker.setcommission(commission=backtest.commission)
+    if backtest.slippage:
+        broker.set_slippage_perc(backtest.slippage)
+    return broker
+
+
+def _with_options(analyzer: Analyzer) -> tuple[type[bt.Analyzer], Mapping[str, Any]]:
+    return analyzer if isinstance(analyzer, tuple) else (analyzer, {})
+
+
+def _sizer(sizer: Sizer) -> tuple[type[bt.Sizer], Mapping[str, Any]]:
+    if isinstance(sizer, tuple):
+        return sizer
+    return (bt.sizers.FixedSize, {"stake": sizer}) if isinstance(sizer, int) else (sizer, {})
+
+
+def _result(backtest: Backtest, strategy: bt.Strategy) -> Result:
+    recorder = strategy.analyzers.recorder
+    notes = _never_called(backtest, strategy)
+    for note in notes:
+        log.warning(note)
+    own = [feed for feed in backtest.feeds if not feed.is_resampled]
+    return Result(
+        strategy=strategy,
+        equity=tables.equity(recorder, min(_number(feed.opens_at) for feed in own)),
+        orders=tables.orders(recorder),
+        fills=tables.fills(recorder),
+        trades=tables.trades(recorder),
+        positions=tables.positions(strategy),
+        bars={feed.symbol: feed.bars[feed.warm :] for feed in own},
+        timeframe=own[0].timeframe,
+        calendar=own[0].calendar,
+        cash=backtest.cash,
+        engine="stock",
+        notes=notes,
+    )
+
+
+def _never_called(backtest: Backtest, strategy: bt.Strategy) -> tuple[str, ...]:
+    """Return which feeds kept `next` from ever being called, if it was not."""
+    pairs = zip(backtest.feeds, strategy._minperiods, strict=True)
+    short = [f"{feed.name}: {len(feed.bars)} of {period} bars" for feed, period in pairs if len(feed.bars) < period]
+    return (f"next was never called; it waited for {', '.join(short)}",) if short else ()

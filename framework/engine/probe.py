@@ -1,0 +1,48 @@
+"""How much history a strategy needs before its first `next`, found out before any is fetched."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import backtrader as bt
+
+from framework.columns import Columns
+from framework.engine.compat import MendedCerebro
+from framework.engine.data import BarData, bt_timeframe
+from framework.model import Timeframe
+
+
+class _Probe(MendedCerebro):
+    """A Cerebro that sets its strategies up and does not run them."""
+
+    def runstrategies(self, iterstrat: Any, predata: bool = False) -> list[Any]:
+        self._init_stcount()
+        self._broker.start()
+        for data in self.datas:
+            data.reset()
+            data._start()
+        found = []
+        for strategy, args, kwargs in iterstrat:
+            found.append(strategy(*self.datas, *args, **kwargs))
+            found[-1]._periodset()
+        return found
+
+
+def minimum_periods(
+    strategy: type[bt.Strategy], params: Mapping[str, Any], feeds: Sequence[tuple[str, Timeframe]]
+) -> list[int]:
+    """Return for each feed (symbol, timeframe) how many bars it must have before `next` is called.
+
+    The strategy's `__init__` runs once over feeds without bars. Where it cannot (it reads a price,
+    say), one bar each is assumed, and the run itself will say what is wrong.
+    """
+    probe = _Probe(stdstats=False)
+    for symbol, timeframe in feeds:
+        probe.adddata(BarData(dataname=Columns.empty(), symbol=symbol, **bt_timeframe(timeframe)), name=symbol)
+    probe.addstrategy(strategy, **params)
+    with contextlib.suppress(Exception):
+        (found,) = probe.run()
+        return [int(period) for period in found._minperiods]
+    return [1] * len(feeds)

@@ -1,0 +1,94 @@
+"""`run`: one line for a backtest and for trading live. The only place that reads `live`."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import tzinfo
+from typing import Any
+
+import backtrader as bt
+
+from framework.backtest import Analyzer, Backtest, Commission, Sizer, play
+from framework.engine.probe import minimum_periods
+from framework.errors import ConfigError, Unsupported
+from framework.feeding import Auto, fed
+from framework.model import Timeframe
+from framework.parameters import checked
+from framework.ports import Source, Venue, Warmup
+from framework.result import Result
+
+log = logging.getLogger("switchback.run")
+
+
+def run(
+    strategy: type[bt.Strategy],
+    *,
+    source: Source | Sequence[Source],
+    venue: Venue | None = None,
+    live: bool = False,
+    cash: float = 100_000,
+    commission: Commission = 0.0,
+    slippage: float = 0.0,
+    sizer: Sizer | None = None,
+    analyzers: Sequence[Analyzer] = (),
+    resample: Sequence[str | Timeframe] = (),
+    warmup: Warmup | Auto = "auto",
+    tz: str | tzinfo | None = None,
+    quicknotify: bool = True,
+    progress: bool | None = None,
+    params: Mapping[str, Any] | None = None,
+    **more_params: Any,
+) -> Result:
+    """Run a strategy over a source's bars and return what came of it.
+
+    strategy     a `bt.Strategy` subclass, unmodified
+    source       one Source or a list of them
+    venue        backtest: prices and sizes are rounded and orders refused by this venue's rules;
+                 None leaves Backtrader's own broker as it is
+    live         False: a backtest
+    cash         the account's cash at the start, in its currency
+    commission   a fraction of each fill's value (0.0005 is 5 basis points), or a `bt.CommInfoBase`
+    slippage     a fraction of the price (Backtrader's percentage slippage)
+    sizer        a fixed size, a `bt.Sizer` class, or (class, parameters)
+    analyzers    `bt.Analyzer` classes, or (class, parameters); see `result.strategy.analyzers`
+    resample     longer bars of every symbol, such as ("5Min", "1Day"), as more feeds after the minutes
+    warmup       history before the source's start, in which nothing trades: "auto" is what the
+                 strategy's indicators need, or a number of bars, or a timedelta
+    tz           the zone that `datetime.time()` and day bars mean; the exchange's unless given
+    quicknotify  a fill is notified before `next` of its bar, as it is live (Backtrader's own setting)
+    progress     show a bar for long runs: None where there is a terminal or a notebook
+    params       the strategy's parameters; those whose name is not one of the above may be given
+                 directly: `run(SmaCross, source=bars, fast=10)`
+
+    Raises `ConfigError` where something is wrong before anything runs, `VenueError` where bars cannot
+    be fetched, and `Unsupported` for what is not there.
+    """
+    given = _given(locals())
+    if live:
+        raise Unsupported("live=True: trading live is not there yet; the same line with live=False is a backtest")
+    chosen = checked(strategy, params or {}, more_params, given)
+    _check_account(cash, commission, slippage)
+    sources = [source] if isinstance(source, Source) else list(source)
+    longer = [Timeframe.parse(each) for each in resample]
+    feeds = fed(sources, longer, warmup, lambda kinds: minimum_periods(strategy, chosen, kinds))
+    return play(Backtest(strategy, chosen, feeds, venue, cash, commission, slippage, sizer, analyzers, tz, quicknotify))
+
+
+def _given(arguments: Mapping[str, Any]) -> dict[str, bool]:
+    """Return which of `run`'s own keywords were given a value that is not their default."""
+    keywords = inspect.signature(run).parameters.values()
+    return {
+        each.name: arguments[each.name] is not each.default
+        for each in keywords
+        if each.kind is each.KEYWORD_ONLY and each.name != "params"
+    }
+
+
+def _check_account(cash: float, commission: Commission, slippage: float) -> None:
+    if not 0 < cash < float("inf"):
+        raise ConfigError(f"cash={cash} is not an amount to start with; try cash=100_000")
+    for name, value in (("commission", commission), ("slippage", slippage)):
+        if not isinstance(value, bt.CommInfoBase) and not 0 <= value < 1:
+            raise ConfigError(f"{name}={value} is not a fraction of the value; 0.001 is 0.1 %")
