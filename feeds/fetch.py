@@ -80,7 +80,7 @@ class Fetch:
             loaded |= _Round(self, span, until, self._last_final()).run(left)
             left = tuple(symbol for symbol in left if symbol not in loaded)
             if not left:
-                return loaded
+                return {symbol: loaded[symbol] for symbol in symbols}
         raise ProtocolError(
             self.name, f"the prices of {left[0]} kept changing while they were fetched; try again later"
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -88,10 +89,13 @@ def _library(name: str) -> Any:
         known = exchange_calendars.get_calendar_names(include_aliases=False)
         raise ConfigError(f"calendar {name!r} is not known{nearest(name, known)}; try XNYS, or 24/7 for crypto")
     last = f"{datetime.now(UTC).year + 2}-12-31"
-    try:
-        return exchange_calendars.get_calendar(name, start="1990-01-01", end=last)
-    except ValueError:  # some calendars begin later, some end earlier
-        return exchange_calendars.get_calendar(name)
+    with warnings.catch_warnings():
+        # The library's own use of pandas is deprecated from pandas 3.1; nothing that a user could mend.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            return exchange_calendars.get_calendar(name, start="1990-01-01", end=last)
+        except ValueError:  # some calendars begin later, some end earlier
+            return exchange_calendars.get_calendar(name)
 
 
 @functools.cache

@@ -2,7 +2,7 @@
 
 import tempfile
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -293,7 +293,7 @@ SPLITS = st.dictionaries(st.integers(1, 60), st.sampled_from([2.0, 3.0, 0.1, 1.0
 
 
 @given(STEPS, SPLITS, st.sets(st.integers(0, 60), max_size=25), st.booleans())
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_what_is_returned_is_what_would_be_served(steps, splits, closed, late):
     """Whatever ranges are asked for, and whenever a split comes between: one state of the prices, never a mix.
 
@@ -327,4 +327,3 @@ def test_clock_is_not_read_for_what_is_returned(cache):
     bars = fetch_of(side, cache).load(("SPY",), span(0, 5), noon - timedelta(microseconds=1))["SPY"]
     assert bars.end[-1] == instant(noon - timedelta(days=1))
     assert bars.end.dtype == np.dtype("datetime64[us]")
-    assert UTC is not None
