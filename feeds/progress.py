@@ -35,7 +35,7 @@ class ProgressBar:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-        console = Console(stderr=True)
+        console = Console(stderr=True, force_terminal=self._shown)
         if self._shown is None and not (console.is_terminal or console.is_jupyter):
             self._shown = False
             return None

@@ -34,6 +34,9 @@ Load = Callable[[datetime], dict[str, Columns]]
 LOOKS = 7
 """How often warm-up looks for more bars, each time twice as far back."""
 
+QUIET = 40
+"""How many sessions back a symbol must be silent before there is taken to be nothing earlier."""
+
 
 def _clock() -> datetime:
     return datetime.now(UTC)
@@ -168,7 +171,7 @@ class AlpacaBars:
             short = [s for s, bars in loaded.items() if len(bars.between(None, start)) < warmup]
             sessions = max(2 * sessions, 5)
             more = load(self._sessions_before(start, sessions)) if short else loaded
-            if not any(len(more[s]) > len(loaded[s]) for s in short):
+            if not short or (sessions >= QUIET and not any(len(more[s]) > len(loaded[s]) for s in short)):
                 return more
             loaded = more
         return loaded

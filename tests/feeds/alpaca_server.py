@@ -143,22 +143,22 @@ class Handler(BaseHTTPRequestHandler):
         market = self.server.market
         if query["timeframe"] != market.timeframe:
             return self.json(400, {"code": 40010001, "message": f"invalid timeframe: {query['timeframe']}"})
+        start, end = (datetime.fromisoformat(query[name]) for name in ("start", "end"))
         points = [
             (symbol, bar)
             for symbol in sorted(query["symbols"].split(","))
             for bar in market.served(symbol, query.get("adjustment", "raw"))
-            if query["start"] <= bar["t"] <= query["end"]
+            if start <= datetime.fromisoformat(bar["t"]) <= end
         ]
         first = int(query.get("page_token", "p0")[1:])
         size = min(int(query.get("limit", 1000)), self.server.page_size)
         if self.server.empty_pages and first % 2 == 0 and points:
             return self.json(200, {"bars": None, "next_page_token": f"p{first + 1}"})
         at = first // 2 * size if self.server.empty_pages else first * size
-        step = 1
         page: dict[str, list[Any]] = {}
         for symbol, bar in points[at : at + size]:
             page.setdefault(symbol, []).append(bar)
-        token = f"p{first + step}" if at + size < len(points) else None
+        token = f"p{first + 1}" if at + size < len(points) else None
         return self.json(200, {"bars": page or None, "next_page_token": token})
 
     def json(self, code: int, body: dict[str, Any]) -> None:

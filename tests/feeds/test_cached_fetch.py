@@ -185,10 +185,10 @@ def test_split_is_noticed_when_a_hole_is_filled(cache):
 
 def test_split_that_is_worked_in_late_is_noticed(cache):
     """Days after it were fetched before it was worked in: the earliest bar tells all the same."""
-    side = Side(today=20)
-    load(side, cache, span(0, 15))
-    side.splits[8] = 2.0
-    assert same(load(side, cache, span(0, 17))["SPY"], side.whole(span(0, 17)))
+    side = Side(today=29)
+    load(side, cache, span(0, 25))
+    side.splits[3] = 2.0
+    assert same(load(side, cache, span(0, 27))["SPY"], side.whole(span(0, 27)))
 
 
 def test_only_the_symbol_that_changed_is_fetched_again(cache):
