@@ -102,6 +102,10 @@ def _file(environ: Mapping[str, str]) -> Path:
 
 def _pair(values: tuple[str | None, str | None], names: tuple[str, str], where: str) -> Credentials | None:
     key, secret = (value.strip() if value else "" for value in values)
+    for name, value in zip(names, (key, secret), strict=True):
+        if not (value.isascii() and value.isprintable()) or " " in value:
+            # Not left to the transport, whose own error would show the value.
+            raise ConfigError(f"{name} {where} has characters that no key has; copy it again")
     if key and secret:
         return Credentials(key, secret)
     if key or secret:

@@ -61,7 +61,13 @@ class Series:
         return config.require_credentials(SERVICE, VARIABLES, self.given)
 
     def query(
-        self, symbols: Sequence[str], after: datetime, until: datetime, credentials: Credentials | None
+        self,
+        symbols: Sequence[str],
+        after: datetime,
+        until: datetime,
+        *,
+        to_latest: bool,
+        credentials: Credentials | None,
     ) -> BarsQuery:
         """Return the query for the bars of `symbols` with `after` < end <= `until`."""
         return BarsQuery(
@@ -74,6 +80,7 @@ class Series:
             feed=self.feed,
             adjustment=self.adjustment,
             asof=self.asof,
+            to_latest=to_latest,
             base_url=self.base_url,
             credentials=credentials,
         )
@@ -88,7 +95,10 @@ def is_loopback(host: str) -> bool:
 
 
 class Download:
-    """Loads bars of a series through the cache. Connects, and looks for keys, when something is missing there."""
+    """Loads bars of a series through the cache. Connects, and looks for keys, when something is missing there.
+
+    `latest` is the instant that stands for "as late as there is", where no end was asked for.
+    """
 
     def __init__(
         self,
@@ -97,8 +107,10 @@ class Download:
         connect: Callable[[], Http],
         now: Callable[[], datetime],
         progress: bool | None,
+        latest: datetime | None = None,
     ) -> None:
         self._series = series
+        self._latest = latest
         self._connect = connect
         self._connected: tuple[Http, Credentials | None] | None = None
         self._bar = ProgressBar(f"bars from {NAME}", progress)
@@ -134,7 +146,7 @@ class Download:
             credentials = self._series.credentials()
             self._connected = self._connect(), credentials
         http, credentials = self._connected
-        query = self._series.query(symbols, after, until, credentials)
+        query = self._series.query(symbols, after, until, to_latest=until == self._latest, credentials=credentials)
         return http.send(bars_exchange(query, lambda page: self._report(query, page)))
 
     def _begin_piece(self, number: int, of: int) -> None:

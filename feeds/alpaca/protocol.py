@@ -128,7 +128,11 @@ def headers(credentials: Credentials | None) -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class BarsQuery:
-    """Which bars to ask for: those of `symbols` with `after` < end <= `until` (aware UTC)."""
+    """Which bars to ask for: those of `symbols` with `after` < end <= `until` (aware UTC).
+
+    With `to_latest` the server is not told the end: what is the latest that the account may see, now
+    or 15 minutes ago, it knows best.
+    """
 
     symbols: tuple[str, ...]
     timeframe: Timeframe
@@ -139,6 +143,7 @@ class BarsQuery:
     feed: str = "iex"
     adjustment: str = "split"
     asof: str | None = None
+    to_latest: bool = False
     base_url: str = DATA_URL
     credentials: Credentials | None = field(default=None, repr=False)
 
@@ -149,10 +154,11 @@ class BarsQuery:
             "symbols": ",".join(self.symbols),
             "timeframe": str(self.timeframe),
             "start": _stamp(self.after - self._longest),
-            "end": _stamp(self.until - (self.timeframe.length or timedelta(seconds=1))),
             "limit": str(PAGE),
             "sort": "asc",
         }
+        if not self.to_latest:
+            params["end"] = _stamp(self.until - (self.timeframe.length or timedelta(seconds=1)))
         if not self.crypto:
             params |= {"feed": self.feed, "adjustment": self.adjustment}
             if self.asof is not None:

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import numpy as np
 
@@ -144,7 +144,8 @@ class AlpacaBars:
         return self.start, now if self.end is None else min(self.end, now)
 
     def _look(self, cache: BarCache, start: datetime, until: datetime, warmup: Warmup) -> dict[str, Columns]:
-        with Download(self._series, cache, self._http, self._now, self._progress) as download:
+        latest = until if self.end is None else None
+        with Download(self._series, cache, self._http, self._now, self._progress, latest) as download:
 
             def load(first: datetime) -> dict[str, Columns]:
                 return {s: self._inside(bars) for s, bars in download.load(self.symbols, first, until).items()}
@@ -250,12 +251,22 @@ def _base_url(asked: str | None) -> str:
     """Return the server's address; secrets go over TLS, or stay on this machine."""
     if asked is None:
         return protocol.DATA_URL
-    parts = urlsplit(asked)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.username is not None:
+    parts = _parts(asked)
+    is_plain = not (parts.query or parts.fragment or parts.username is not None)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not is_plain:
         raise ConfigError('base_url is not an address that can be used; try base_url="http://127.0.0.1:8000"')
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ConfigError(f"base_url {asked} would send the keys in the clear; try https://{parts.netloc}")
     return asked.rstrip("/")
+
+
+def _parts(address: str) -> SplitResult:
+    try:
+        parts = urlsplit(address)
+        parts.port  # noqa: B018 - reading it is what checks it
+    except ValueError:
+        return SplitResult("", "", "", "", "")
+    return parts
 
 
 T = TypeVar("T", int, timedelta)

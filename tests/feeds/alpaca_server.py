@@ -143,7 +143,8 @@ class Handler(BaseHTTPRequestHandler):
         market = self.server.market
         if query["timeframe"] != market.timeframe:
             return self.json(400, {"code": 40010001, "message": f"invalid timeframe: {query['timeframe']}"})
-        start, end = (datetime.fromisoformat(query[name]) for name in ("start", "end"))
+        start = datetime.fromisoformat(query["start"])
+        end = datetime.fromisoformat(query.get("end", "9999-12-31T00:00:00Z"))
         points = [
             (symbol, bar)
             for symbol in sorted(query["symbols"].split(","))

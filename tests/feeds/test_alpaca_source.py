@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import pickle
 import sys
 import warnings
 from datetime import UTC, date, datetime, timedelta
@@ -169,14 +170,15 @@ def test_day_bars_end_when_the_session_closes(market, bars):
     assert stamps(bars(end=TUE, timeframe="1Day").history()["AAPL"]) == ["05 16:00", "06 16:00"]
 
 
-def test_bar_that_is_not_over_is_not_returned(market, bars):
+@pytest.mark.parametrize("end", [None, NOW.date(), "2027-01-01"])
+def test_bar_that_is_not_over_is_not_returned(market, bars, end):
     """At noon the day's bar does not exist yet, nor does the minute that is running."""
     market.timeframe = "1Day"
     market.rows["AAPL"] = [row for day in (date(2026, 1, 30), NOW.date()) for row in minutes(day, "00:00", 1)]
-    assert stamps(bars(start="2026-01-30", end=None, timeframe="1Day").history()["AAPL"]) == ["30 16:00"]
+    assert stamps(bars(start="2026-01-30", end=end, timeframe="1Day").history()["AAPL"]) == ["30 16:00"]
     market.timeframe = "1Min"
     market.rows["AAPL"] = minutes(NOW.date(), "11:58", 5)
-    assert stamps(bars(start=NOW.date(), end=None).history()["AAPL"]) == ["02 11:59", "02 12:00"]
+    assert stamps(bars(start=NOW.date(), end=end).history()["AAPL"]) == ["02 11:59", "02 12:00"]
 
 
 def test_crypto_needs_no_keys_and_has_no_hours(server, market, bars):
@@ -233,6 +235,13 @@ def test_end_in_the_past_is_asked_for_exactly(server, bars):
     with pytest.raises(ConfigError, match="no bars"):
         bars(start=NOW.date(), end=end, feed="sip").history()
     assert server.requests[0]["end"] == (end - timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_end_left_out_is_left_to_alpaca(server, market, bars):
+    """It knows whether the account may see the last 15 minutes."""
+    market.rows["AAPL"] = minutes(NOW.date(), "11:00", 5)
+    bars(start=NOW.date(), end=None, feed="sip").history()
+    assert "end" not in server.requests[0]
 
 
 @pytest.mark.parametrize(
@@ -482,6 +491,7 @@ def test_progress_is_shown_for_a_long_download_only(server, bars, capsys):
         ({"adjustment": "splits"}, ConfigError, r"did you mean split\?"),
         ({"asof": "yesterday"}, ConfigError, "asof 'yesterday' is not a day"),
         ({"base_url": "http://example.com"}, ConfigError, "in the clear; try https://example.com"),
+        ({"base_url": "https://example.com:99999"}, ConfigError, "base_url is not an address"),
         ({"base_url": "example.com"}, ConfigError, "base_url is not an address"),
         ({"base_url": "https://me:s3cr3t@example.com"}, ConfigError, "base_url is not an address"),
     ],
@@ -512,6 +522,13 @@ def test_fetch_without_a_cache_makes_no_sense(bars):
     """It says so."""
     with pytest.raises(ConfigError, match=r"fetch\(\) fills the cache, but cache is False"):
         bars(cache=False).fetch()
+
+
+def test_it_can_be_sent_to_another_process():
+    """A sweep over many cores pickles its source."""
+    source = pickle.loads(pickle.dumps(AlpacaBars(["AAPL"], "2026-01-05", "2026-01-09")))
+    assert source.symbols == ("AAPL",)
+    assert repr(source) == repr(AlpacaBars(["AAPL"], "2026-01-05", "2026-01-09"))
 
 
 def test_its_own_name_is_in_feeds():

@@ -97,6 +97,14 @@ def test_half_of_the_environment_names_the_other_half(tmp_path):
         find_credentials("alpaca", VARIABLES, environ={"APCA_API_KEY_ID": "k"} | nowhere(tmp_path))
 
 
+@pytest.mark.parametrize("key", ["hush\nhush", "hush hush", "hüsh"])
+def test_key_that_no_header_can_carry_is_refused(key):
+    """Before the transport sees it, whose own error would quote it."""
+    with pytest.raises(ConfigError, match="key in the call has characters that no key has") as raised:
+        find_credentials("alpaca", VARIABLES, (key, "s"), {})
+    assert "sh" not in str(raised.value)
+
+
 def test_no_credentials_at_all_is_none(tmp_path):
     """What can do without keys asks with `find_credentials`, and gets None."""
     assert find_credentials("alpaca", VARIABLES, environ=nowhere(tmp_path)) is None
