@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from operator import itemgetter
 from typing import Any, NoReturn
 
 import numpy as np
@@ -256,25 +255,21 @@ def _shown(body: object) -> str:
     return text if len(text) <= 120 else text[:120] + "..."
 
 
-_PARTS = itemgetter("t", "o", "h", "l", "c", "v")
-
-
 def columns(symbol: str, rows: list[Any], timeframe: Timeframe, calendar: Calendar, *, crypto: bool) -> Columns:
     """Return one symbol's rows of a page as columns, stamped with their ends."""
     try:
-        starts, opens, highs, lows, closes, volumes = zip(*map(_PARTS, rows), strict=True)
-        return Columns.of(
-            ends(_instants(starts), timeframe, calendar, crypto=crypto), opens, highs, lows, closes, volumes
-        )
+        starts, *numbers = ([row[name] for row in rows] for name in "tohlcv")
+        return Columns.of(ends(_instants(starts), timeframe, calendar, crypto=crypto), *numbers)
     except (TypeError, KeyError, ValueError) as error:
         raise ProtocolError(NAME, f"bars of {symbol} that cannot be read: {_shown(rows)}", rows) from error
 
 
-def _instants(texts: tuple[str, ...]) -> Instants:
+def _instants(texts: list[str]) -> Instants:
     """Read RFC 3339 times; those in whole seconds of UTC, which bars have, all at once."""
-    plain = np.array(texts, dtype="U20")
-    if set(map(len, texts)) == {20} and (plain.view("U1").reshape(-1, 20)[:, 19] == "Z").all():
-        return plain.astype("U19").astype("datetime64[us]")
+    if set(map(len, texts)) == {20}:
+        plain = np.frombuffer("".join(texts).encode(), "S20")
+        if (plain.view("S1").reshape(-1, 20)[:, 19] == b"Z").all():
+            return plain.astype("S19").astype("datetime64[us]")
     aware = [datetime.fromisoformat(text) for text in texts]
     if any(at.tzinfo is None for at in aware):
         raise ValueError("a time without a zone")
