@@ -9,7 +9,6 @@ import numpy as np
 from feeds import reading, stamps
 from feeds.checks import check_columns, check_found, check_range, listed
 from feeds.ends import day_ends, hours_of, minute_ends
-from feeds.ranges import check_warmup, earlier
 from feeds.reading import Given, Table
 from feeds.stamps import Stamps, as_utc
 from feeds.steps import inferred
@@ -19,6 +18,7 @@ from framework.columns import Columns, Instants, joined
 from framework.errors import ConfigError, nearest
 from framework.model import Timeframe
 from framework.ports import Warmup
+from framework.warmup import check_warmup, earlier
 from framework.when import When
 
 

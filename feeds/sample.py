@@ -13,7 +13,6 @@ import numpy as np
 
 from feeds import synthetic
 from feeds.checks import check_found, check_range, symbol_list
-from feeds.ranges import check_warmup, last
 from framework import when
 from framework.calendar import Calendar
 from framework.columns import Columns, instant, joined, moment
@@ -21,6 +20,7 @@ from framework.errors import ConfigError
 from framework.model import MINUTE, Timeframe, Unit
 from framework.ports import Warmup
 from framework.resample import check, resampled
+from framework.warmup import check_warmup, last
 from framework.when import When
 
 _FEWEST = 60

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 from numpy.typing import NDArray
 
 from framework.calendar import Calendar
 from framework.columns import Instants
-from framework.errors import ConfigError, nearest
+from framework.errors import ConfigError
+from framework.when import zone_named
 
 _ZONED = r"[T ].*(?:Z|[+-]\d\d(?::?\d\d)?)$"
 """What a text with a zone looks like: an offset, or Z for UTC, after a time of day."""
@@ -66,15 +66,6 @@ def _refuse_first(wrong: NDArray[np.bool_], stamps: Any, where: str, advice: str
         raise ConfigError(f"{where}: time {str(stamps.iloc[at])!r} in row {at + 1} of {len(stamps)} {advice}")
 
 
-def zone(name: str, parameter: str = "tz") -> ZoneInfo:
-    """Return a time zone by its name; raise `ConfigError`, with the nearest, where there is none of that name."""
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        hint = nearest(name, available_timezones())
-        raise ConfigError(f'{parameter} {name!r} is not a time zone{hint}; try "America/New_York" or "UTC"') from None
-
-
 def as_utc(stamps: Stamps, tz: str | None, calendar: Calendar, where: str) -> Instants:
     """Return stamps as UTC; those without a zone are taken as `tz` (aware ones need none, and keep their own).
 
@@ -86,7 +77,7 @@ def as_utc(stamps: Stamps, tz: str | None, calendar: Calendar, where: str) -> In
         first = str(stamps.times[0].astype("datetime64[s]")).replace("T", " ")
         hint = " or ".join(dict.fromkeys([f'tz="{calendar.zone.key}"', 'tz="UTC"']))
         raise ConfigError(f"{where}: time {first} has no zone; try {hint}")
-    return _localised(stamps.times, zone(tz).key, where)
+    return _localised(stamps.times, zone_named(tz).key, where)
 
 
 def _localised(walls: Instants, tz: str, where: str) -> Instants:

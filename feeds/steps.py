@@ -20,7 +20,8 @@ def inferred(symbols: Iterable[Stamps], where: str) -> Timeframe:
 
     Raise `ConfigError` where the steps do not say.
     """
-    steps = np.concatenate([np.diff(np.unique(each.times)).astype(np.int64) for each in symbols])
+    steps = np.concatenate([np.diff(np.sort(each.times)).astype(np.int64) for each in symbols])
+    steps = steps[steps > 0]  # a time that is there twice is for the checks to refuse
     found = _step(steps // _US) if len(steps) else None
     if found is None:
         seen = ", ".join(f"{each // _US} s" for each in np.unique(steps)[:3]) or "none, for there is one bar only"

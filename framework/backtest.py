@@ -45,7 +45,7 @@ class Backtest:
     slippage: float
     sizer: Sizer | None
     analyzers: Sequence[Analyzer]
-    tz: str | tzinfo | None
+    tz: tzinfo | None
     quicknotify: bool
 
 
@@ -66,11 +66,11 @@ def play(backtest: Backtest) -> Result:
     return _result(backtest, strategy)
 
 
-def _zone(backtest: Backtest) -> str | tzinfo:
+def _zone(backtest: Backtest) -> tzinfo:
     return backtest.tz or backtest.feeds[0].calendar.zone
 
 
-def _data(feed: Feed, zone: str | tzinfo) -> BarData:
+def _data(feed: Feed, zone: tzinfo) -> BarData:
     """Return a feed as Backtrader's, with the exchange's zone, session times and calendar."""
     sessions = {} if feed.calendar.name == "24/7" else _session_times(feed)
     return BarData(

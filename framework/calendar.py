@@ -124,7 +124,8 @@ def _windows(name: str, hours: Hours) -> Schedule:
     if hours is Hours.EXTENDED:
         early = _is_early(name, regular)
         closes = np.where(early, wall_to_utc(regular.days, POST_MARKET_EARLY, zone), closes)
-    return Schedule(regular.days, wall_to_utc(regular.days, opening, zone), closes)
+    opens = wall_to_utc(regular.days, opening, zone)
+    return Schedule(regular.days, np.minimum(opens, regular.opens), np.maximum(closes, regular.closes))
 
 
 def _is_early(name: str, regular: Schedule) -> NDArray[np.bool_]:

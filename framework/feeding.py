@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
 
 from framework import resample
 from framework.calendar import Calendar
-from framework.columns import Columns, instant, moment
+from framework.columns import Columns, instant, joined, moment
 from framework.errors import ConfigError
 from framework.model import Timeframe, Unit
 from framework.ports import Source, Warmup
+from framework.warmup import check_warmup, earlier
 
 Auto = Literal["auto"]
 
@@ -55,6 +56,8 @@ def fed(
 ) -> list[Feed]:
     """Return the feeds of a run: each symbol's own bars first, then each longer timeframe of each symbol."""
     _check(sources, longer)
+    if warmup != "auto":
+        check_warmup(warmup)
     periods: Periods = {}
     if warmup == "auto" and any(source.start is not None for source in sources):
         own = [(symbol, source.timeframe) for source in sources for symbol in source.symbols]
@@ -90,10 +93,7 @@ def _of_source(source: Source, longer: Sequence[Timeframe], warmup: Warmup | Aut
         return _feeds(source, longer, source.history())
     if warmup == "auto":
         return _reaching(source, longer, periods) if longer else _minimal(source, periods)
-    history = source.history(warmup)
-    if not isinstance(warmup, timedelta):
-        history = _cut(source, history, dict.fromkeys(source.symbols, warmup))
-    return _feeds(source, longer, history)
+    return _feeds(source, longer, _cut(source, source.history(warmup), dict.fromkeys(source.symbols, warmup)))
 
 
 def _minimal(source: Source, periods: Periods) -> list[Feed]:
@@ -156,11 +156,9 @@ def _until(source: Source, history: Mapping[str, Columns]) -> datetime:
     return last if source.end is None else max(last, min(source.end, datetime.now(UTC)))
 
 
-def _cut(source: Source, history: Mapping[str, Columns], before: Mapping[str, int]) -> dict[str, Columns]:
-    """Keep no more warm-up bars of each symbol than were asked for."""
-    assert source.start is not None
-    cut = {}
-    for symbol, bars in history.items():
-        warm = len(bars.between(None, source.start))
-        cut[symbol] = bars[max(0, warm - before[symbol]) :]
-    return cut
+def _cut(source: Source, history: Mapping[str, Columns], before: Mapping[str, Warmup]) -> dict[str, Columns]:
+    """Keep no more warm-up of each symbol than was asked for."""
+    return {
+        symbol: joined([earlier(bars, source.start, before[symbol]), bars.between(source.start, None)])
+        for symbol, bars in history.items()
+    }

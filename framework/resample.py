@@ -8,13 +8,13 @@ is known. Nothing here looks at a clock: the same bars give the same windows, li
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from framework.calendar import Calendar, Days, utc_to_wall, wall_to_utc
-from framework.columns import Columns, Instants, instant
+from framework.columns import Columns, Floats, Instants, instant
 from framework.errors import ConfigError
 from framework.model import Timeframe, Unit
 
@@ -38,15 +38,23 @@ def resampled(bars: Columns, source: Timeframe, target: Timeframe, calendar: Cal
         high=np.maximum.reduceat(bars.high, first),
         low=np.minimum.reduceat(bars.low, first),
         close=bars.close[last],
-        volume=np.add.reduceat(bars.volume, first),
+        volume=_summed(bars.volume, first),
     )
     return longer[: int(np.searchsorted(longer.end, instant(until), side="right"))]
+
+
+def _summed(volume: Floats, first: NDArray[np.int64]) -> Floats:
+    """Return each window's volume, summed bar by bar as it is live: NumPy's own sums round fractions otherwise."""
+    window = np.zeros(len(volume), dtype=np.int64)
+    window[first[1:]] = 1
+    return np.bincount(np.cumsum(window), weights=volume).astype(np.float64, copy=False)
 
 
 def check(source: Timeframe, target: Timeframe) -> None:
     """Raise `ConfigError` where bars of length `target` cannot be made of bars of length `source`."""
     if source.length is None or not _divides(source, target):
-        raise ConfigError(f"cannot make {target} bars of {source} bars; the longer must be a multiple of the shorter")
+        advice = "the longer must be a multiple of the shorter, and more than a day is counted in days (2Day)"
+        raise ConfigError(f"cannot make {target} bars of {source} bars; {advice}")
 
 
 def _divides(source: Timeframe, target: Timeframe) -> bool:
@@ -54,7 +62,7 @@ def _divides(source: Timeframe, target: Timeframe) -> bool:
         return False
     if target.length is None:
         return True
-    return target.length > source.length and not target.length % source.length
+    return source.length < target.length <= timedelta(days=1) and not target.length % source.length
 
 
 def window_ends(ends: Instants, source: Timeframe, target: Timeframe, calendar: Calendar) -> Instants:
@@ -63,15 +71,21 @@ def window_ends(ends: Instants, source: Timeframe, target: Timeframe, calendar: 
     walls = utc_to_wall(ends - np.timedelta64(source.length), str(calendar.zone))
     days = walls.astype("datetime64[D]")
     if target.length is None:
-        return np.maximum(_last_close(days, target, calendar), ends)
+        return _period_ends(ends, days, target, calendar)
     length = np.timedelta64(target.length)
     midnight = days.astype("datetime64[us]")
     window = midnight + ((walls - midnight) // length + 1) * length
     start_to_end = window - walls
     close = _last_close(days, Timeframe(1, Unit.DAY), calendar)
     by_clock = ends - np.timedelta64(source.length) + start_to_end
-    window_end: Instants = np.where(ends <= close, np.minimum(by_clock, close), by_clock)
-    return window_end
+    return np.asarray(np.where(ends <= close, np.minimum(by_clock, close), by_clock))
+
+
+def _period_ends(ends: Instants, days: Days, target: Timeframe, calendar: Calendar) -> Instants:
+    """Return when the period of each bar is over; what trades after its last close is a bar of its own, to midnight."""
+    close = _last_close(days, target, calendar)
+    midnight = wall_to_utc(_period_last(days, target), None, str(calendar.zone))
+    return np.where(ends <= close, close, np.maximum(midnight, ends))
 
 
 def _last_close(days: Days, target: Timeframe, calendar: Calendar) -> Instants:
@@ -102,8 +116,7 @@ def _period_last(days: Days, target: Timeframe) -> Days:
         return after.astype("datetime64[M]").astype("datetime64[D]") - 1
     if target.unit is Unit.WEEK:
         return (after * 7 - 3).astype("datetime64[D]") - 1
-    last: Days = after.astype("datetime64[D]") - 1
-    return last
+    return after.astype("datetime64[D]") - 1
 
 
 def _same_period(left: Days, right: Days, target: Timeframe) -> NDArray[np.bool_]:

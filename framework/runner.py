@@ -18,6 +18,7 @@ from framework.model import Timeframe
 from framework.parameters import checked
 from framework.ports import Source, Venue, Warmup
 from framework.result import Result
+from framework.when import zone_named
 
 log = logging.getLogger("switchback.run")
 
@@ -69,11 +70,14 @@ def run(
     if live:
         raise Unsupported("live=True: trading live is not there yet; the same line with live=False is a backtest")
     chosen = checked(strategy, params or {}, more_params, given)
+    zone = zone_named(tz) if isinstance(tz, str) else tz
     _check_account(cash, commission, slippage)
     sources = [source] if isinstance(source, Source) else list(source)
     longer = [Timeframe.parse(each) for each in resample]
     feeds = fed(sources, longer, warmup, lambda kinds: minimum_periods(strategy, chosen, kinds))
-    return play(Backtest(strategy, chosen, feeds, venue, cash, commission, slippage, sizer, analyzers, tz, quicknotify))
+    return play(
+        Backtest(strategy, chosen, feeds, venue, cash, commission, slippage, sizer, analyzers, zone, quicknotify)
+    )
 
 
 def _given(arguments: Mapping[str, Any]) -> dict[str, bool]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
-from framework.errors import ConfigError
+from framework.errors import ConfigError, nearest
 
 When = str | date | datetime | None
 """A day ("2026-01-05" or a `date`), an instant with a zone ("2026-01-05T09:30-05:00" or an aware
@@ -27,6 +27,15 @@ def parse(value: When, zone: ZoneInfo, *, is_end: bool = False, name: str = "sta
         return _instant(asked, zone, is_end, name)
     except OverflowError:
         raise ConfigError(f"{name} {value} is outside of the years that can be told; leave {name} out") from None
+
+
+def zone_named(name: str, parameter: str = "tz") -> ZoneInfo:
+    """Return a time zone by its name; raise `ConfigError`, with the nearest, where there is none of that name."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        hint = nearest(name, available_timezones())
+        raise ConfigError(f'{parameter} {name!r} is not a time zone{hint}; try "America/New_York" or "UTC"') from None
 
 
 def text(at: datetime) -> str:

@@ -72,7 +72,7 @@ class _Machine:
         self._filled = 0.0
         self._seen = 0
         self._session_bars = 0
-        self._opens = self._closes = 0.0
+        self._opens = self._closes = self._refused = 0.0
 
     def on_instant(self, now: float) -> None:
         """Look at what time it is and, where this symbol has a new bar, at the bar."""
@@ -82,8 +82,8 @@ class _Machine:
         elif not self._seen:
             return
         if self._is_late(now):
-            self._flatten()
-        elif self.state is State.TO_SELL:
+            self._flatten(now)
+        elif self.state is State.TO_SELL and now > self._refused:
             self._sell_at_market()
         elif self.state is State.TO_BUY and self._is_due(now) and self.strategy.is_buy_signal(self.data):
             self._buy()
@@ -112,8 +112,12 @@ class _Machine:
     def _finish(self, order: Any) -> None:
         self.order = None
         self.state = State.TO_SELL if self.held else State.TO_BUY
-        if not self.held or order.status in (order.Rejected, order.Margin):
-            return  # a refused sale is tried again with the next bar, never at once: it may be refused again
+        if order.status in (order.Rejected, order.Margin):
+            # A refused sale is tried again with the next bar, never at once: it may be refused again.
+            self._refused = self.data.datetime[0]
+            return
+        if not self.held:
+            return
         if order.isbuy() and not self._is_late(self.data.datetime[0]):
             self._sell_at_profit()
         else:
@@ -137,11 +141,11 @@ class _Machine:
         self.state, self._filled = state, 0.0
         self.order = side(self.data, size=size, exectype=exectype, price=price, valid=valid)
 
-    def _flatten(self) -> None:
+    def _flatten(self, now: float) -> None:
         """Cancel what rests, and sell what is held once that is confirmed: never two sales at a time."""
         if self.order is not None and self.order.exectype == bt.Order.Limit:
             self.strategy.cancel(self.order)
-        elif self.state is State.TO_SELL:
+        elif self.state is State.TO_SELL and now > self._refused:
             self._sell_at_market()
 
     def _count(self) -> None:
@@ -154,7 +158,7 @@ class _Machine:
 
     def _is_due(self, now: float) -> bool:
         """Return whether this instant brought a bar, and the session has bars enough for the average."""
-        return self.data.datetime[0] == now and self._session_bars > self.p.period
+        return bool(self.data.datetime[0] == now) and self._session_bars > self.p.period
 
     def _is_late(self, now: float) -> bool:
         # A little room: a date number does not hold a minute exactly.

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from framework.errors import SwitchbackError
 
@@ -47,7 +48,7 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
         prog="switchback",
         description="Write one Backtrader strategy, backtest it, flip a flag and it trades live.",
     )
-    parser.add_argument("--version", action="version", version=_Version())
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, what in COMMANDS.items():
         child = commands.add_parser(name, help=what, description=what[:1].upper() + what[1:] + ".")
@@ -56,18 +57,17 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-class _Version(str):
-    """The version, looked up only when it is asked for."""
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for."""
 
-    def __str__(self) -> str:
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from importlib.metadata import version
 
-        return f"switchback {version('switchback')}"
+        print(f"switchback {version('switchback')}")
+        parser.exit()
 
-    __mod__ = __str__
 
-
-def _module(command: str) -> object:
+def _module(command: str) -> Any:
     return importlib.import_module(f"framework.app.{command}")
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import sys
 import traceback
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
@@ -47,16 +47,17 @@ def _file(path: Path) -> ModuleType:
         folder = path.parent
         others = [each.name for each in folder.glob("*.py")] if folder.is_dir() else []
         raise ConfigError(f"there is no file {path.resolve()}{nearest(path.name, others)}")
-    spec = importlib.util.spec_from_file_location(f"switchback_user_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+    name = f"switchback_user_{path.stem}"
+    loader = SourceFileLoader(name, str(path))
+    module = ModuleType(name)
+    module.__file__ = str(path)
     # Backtrader looks its classes' modules up by name; a script's own folder is where it imports from.
-    sys.modules[spec.name] = module
+    sys.modules[name] = module
     _search_first(path.resolve().parent)
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except Exception as error:
-        del sys.modules[spec.name]
+        del sys.modules[name]
         raise ConfigError(f"{path} does not import: {_at(error, path)}") from error
     return module
 
@@ -66,9 +67,8 @@ def _module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"there is no module {name}{_found_at(name)}: {error}; or name a file: path/to/file.py:Class"
-        ) from error
+        hint = "or name a file: path/to/file.py:Class"
+        raise ConfigError(f"there is no module {name}{_found_at(name)}: {error}; {hint}") from error
     except Exception as error:
         raise ConfigError(f"{name} does not import: {type(error).__name__}: {error}") from error
 

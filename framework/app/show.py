@@ -55,4 +55,4 @@ def _cells(row: Any, zone: ZoneInfo) -> Sequence[str]:
 
 
 def _time(at: pd.Timestamp, zone: ZoneInfo) -> str:
-    return at.tz_convert(zone).strftime("%Y-%m-%d %H:%M")
+    return str(at.tz_convert(zone).strftime("%Y-%m-%d %H:%M"))
