@@ -60,10 +60,13 @@ class AlpacaBars:
     the symbols have ("-" is no renaming).
 
     Keys are `key` and `secret`, else APCA_API_KEY_ID and APCA_API_SECRET_KEY, else the credentials
-    file; they are looked for when something must be downloaded, and crypto needs none. `cache` is a
-    folder, None for the usual one, False for none. What a day has is final, and kept, from 8 hours
-    after its end; what is later is asked for each time. `base_url` is another server for everything.
-    `progress` None shows a bar for a long download in a terminal. `http` makes the transport.
+    file; they are looked for when something must be downloaded, and crypto needs none.
+
+    `cache` is a folder, None for the usual one, False for none. A day is final, and kept, from 8 hours
+    after its end; what is later is asked for each time. With each download the adjusted prices held
+    are compared with Alpaca's, and fetched again where a split or a dividend has changed them.
+    `base_url` is another server for everything. `progress` None shows a bar for a long download in a
+    terminal or a notebook. `now` tells the time, `http` makes the transport.
     """
 
     def __init__(

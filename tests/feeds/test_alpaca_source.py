@@ -1,10 +1,12 @@
 """`AlpacaBars` against a loopback server that speaks Alpaca's dialect, faults included."""
 
 import inspect
+import itertools
 import logging
 import pickle
 import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -314,6 +316,28 @@ def test_split_while_pages_come_is_noticed(server, market, bars):
     server.before_page = work_in
     assert bars().history()["AAPL"].close[0] == 50.0
     assert bars(start=TUE).history()["AAPL"].close[0] == 50.5
+
+
+def test_many_at_once_never_mix_prices(market, bars):
+    """Four readers of one cache, while a split is worked in: each history is of one state of the prices."""
+    ranges = list(itertools.combinations_with_replacement((MON, TUE, WED, THU, FRI), 2))
+    whole = market.served("AAPL", "raw")
+    turn = itertools.count()
+
+    def read(span: tuple[date, date]) -> set[float]:
+        if next(turn) == 6:
+            market.splits["AAPL"] = [Split(date(2026, 1, 20), 4.0)]
+        found = bars(start=span[0], end=span[1]).history()["AAPL"]
+        raw = {bar["t"]: bar["c"] for bar in whole}
+        starts = (found.end - np.timedelta64(1, "m")).astype("datetime64[s]")
+        return {round(raw[f"{start}Z"] / close, 3) for start, close in zip(starts, found.close, strict=True)}
+
+    bars()  # loads the calendar, which catches warnings: not for several threads at once
+    with ThreadPoolExecutor(4) as pool:
+        states = list(pool.map(read, ranges * 2))
+    assert all(len(state) == 1 for state in states)
+    assert {1.0} in states
+    assert bars(start=MON, end=date(2026, 1, 12)).history()["AAPL"].close[0] == 25.0
 
 
 @pytest.mark.parametrize("fault", [BAD_GATEWAY, cut_short, hang_up, status(503, ""), status(500, {"message": "oops"})])

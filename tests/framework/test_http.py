@@ -1,5 +1,6 @@
 """The synchronous transport against a real server that misbehaves."""
 
+import gzip
 import logging
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -219,6 +220,12 @@ def test_trickle_ends(server, waits):
         pytest.raises(ConnectionLost, match="Timeout"),
     ):
         http.send(one("GET", server.url))
+
+
+def test_compressed_answer_is_whole(http, server):
+    """The promised length is that of the compressed bytes, not of what they hold."""
+    server.plays = [(200, gzip.compress(b"[7]" + b" " * 5000), {"Content-Encoding": "gzip"})]
+    assert http.send(one("GET", server.url)).decode() == [7]
 
 
 def test_netrc_adds_nothing(http, server, monkeypatch, tmp_path):
