@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 import numpy as np
@@ -20,10 +20,11 @@ from feeds.checks import check_range, symbol_list
 from feeds.splits import warn_of_splits
 from framework import config, when
 from framework.calendar import Calendar, Hours
-from framework.columns import Columns, instant
+from framework.columns import Columns, joined
 from framework.errors import ConfigError, nearest
 from framework.model import Timeframe
 from framework.ports import Warmup
+from framework.warmup import check_warmup, earlier
 from framework.when import When
 
 if TYPE_CHECKING:
@@ -153,14 +154,12 @@ class AlpacaBars:
             def load(first: datetime) -> dict[str, Columns]:
                 return {s: self._inside(bars) for s, bars in download.load(self.symbols, first, until).items()}
 
-            if isinstance(warmup, timedelta):
-                first = start - _positive(warmup, timedelta())
-                found = {s: bars.between(first, None) for s, bars in load(first).items()}
-            else:
-                loaded = self._look_back(load, start, _positive(warmup, 0))
-                found = {s: _preceded(bars, start, warmup) for s, bars in loaded.items()}
-        for symbol, bars in found.items():
-            if not len(bars.between(start, None)):
+            check_warmup(warmup)
+            loaded = load(start - warmup) if isinstance(warmup, timedelta) else self._look_back(load, start, warmup)
+        after = {symbol: bars.between(start, None) for symbol, bars in loaded.items()}
+        found = {symbol: joined([earlier(loaded[symbol], start, warmup), after[symbol]]) for symbol in loaded}
+        for symbol in found:
+            if not len(after[symbol]):
                 cache.forget_empty(symbol)
                 raise self._not_found(symbol, start, until)
         return found
@@ -169,7 +168,7 @@ class AlpacaBars:
         """Load from further and further back, until each symbol has its warm-up or nothing more is found."""
         if not warmup:
             return load(start)
-        sessions = math.ceil(warmup / self._bars_a_session) + 1
+        sessions = math.ceil(warmup / self._bars_a_session)
         loaded = load(self._sessions_before(start, sessions))
         for _ in range(LOOKS):
             short = [s for s, bars in loaded.items() if len(bars.between(None, start)) < warmup]
@@ -270,18 +269,3 @@ def _parts(address: str) -> SplitResult:
     except ValueError:
         return SplitResult("", "", "", "", "")
     return parts
-
-
-T = TypeVar("T", int, timedelta)
-
-
-def _positive(warmup: T, zero: T) -> T:
-    if warmup < zero:
-        raise ConfigError(f"warmup is {warmup}; it is bars or time before start: try warmup=0")
-    return warmup
-
-
-def _preceded(bars: Columns, start: datetime, warmup: int) -> Columns:
-    """Return the bars after `start` and just `warmup` before it."""
-    first = int(np.searchsorted(bars.end, instant(start), side="right"))
-    return bars[max(first - warmup, 0) :]
