@@ -8,7 +8,7 @@ from typing import Any
 
 import backtrader as bt
 
-from framework.engine.translate import symbol_of
+from framework.engine.translate import has_limit, symbol_of
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ def _order_row(order: Any) -> dict[str, Any]:
         "type": order.getordername(),
         "size": abs(created.size),
         "price": created.price,
-        "limit_price": created.pricelimit,
+        "limit_price": created.pricelimit if has_limit(order) else None,
         "valid": order.valid,
         "created": created.dt,
         "status": order.getstatusname(),

@@ -34,19 +34,26 @@ def order_request(order: Any, symbol: str, client_order_id: str) -> OrderRequest
     kind = order_type(order.exectype)
     price, plimit = order.created.price, order.created.pricelimit
     has_stop = kind in (OrderType.STOP, OrderType.STOP_LIMIT)
+    # Backtrader fills an order's pricelimit in with a reference price where it has none.
+    limit = price if kind is OrderType.LIMIT else plimit if has_limit(order) else None
     return OrderRequest(
         client_order_id=client_order_id,
         symbol=symbol,
         side=Side.BUY if order.isbuy() else Side.SELL,
         order_type=kind,
         quantity=abs(order.size),
-        limit_price=price if kind is OrderType.LIMIT else plimit,
+        limit_price=limit,
         stop_price=price if has_stop else None,
         trail_amount=order.trailamount,
         trail_percent=order.trailpercent,
         time_in_force=time_in_force(order.p.valid),
         expires_at=None if order.p.valid is None else utc(order.valid),
     )
+
+
+def has_limit(order: Any) -> bool:
+    """Return whether a `bt.Order` has a limit beside its price: once a stop has triggered."""
+    return order.exectype in (bt.Order.StopLimit, bt.Order.StopTrailLimit)
 
 
 def time_in_force(valid: Any) -> TimeInForce:

@@ -1,0 +1,77 @@
+"""Alpaca's order rules, and the venue that carries them."""
+
+from __future__ import annotations
+
+import pytest
+
+import brokers
+from brokers import AlpacaVenue
+from framework.model import OrderRequest, OrderType, Side
+from framework.ports import LiveVenue, Venue
+
+RULES = AlpacaVenue().rules
+
+
+def request(side: Side, quantity: float, symbol: str = "SPY", kind: OrderType = OrderType.MARKET) -> OrderRequest:
+    return OrderRequest("id", symbol, side, kind, quantity=quantity)
+
+
+def refusal(asked: OrderRequest, position: float = 0, price: float = 100.0, grouped: bool = False) -> str:
+    return RULES.refusal(asked, position=position, price=price, grouped=grouped)
+
+
+def test_a_venue_needs_no_keys_for_its_rules() -> None:
+    """Paper is the default; it is a Venue, and not yet one that can be traded on."""
+    assert isinstance(AlpacaVenue(), Venue)
+    assert not isinstance(AlpacaVenue(), LiveVenue)
+    assert repr(AlpacaVenue()) == "AlpacaVenue(paper=True)"
+    assert brokers.__all__ == ["AlpacaVenue"]
+
+
+def test_ticks_depend_on_the_price() -> None:
+    """A cent from a dollar up, a hundredth of it below, nine decimals for crypto."""
+    assert [RULES.tick("SPY", 1.0), RULES.tick("SPY", 0.9999), RULES.tick("BTC/USD", 60_000.0)] == [0.01, 0.0001, 1e-9]
+
+
+@pytest.mark.parametrize(
+    ("asked", "position"),
+    [
+        (request(Side.BUY, 0.5), 0),
+        (request(Side.SELL, 0.5), 0.5),
+        (request(Side.SELL, 10), 0),
+        (request(Side.BUY, 10), -10),
+        (request(Side.BUY, 0.1, "BTC/USD"), 0),
+        (request(Side.SELL, 0.1, "BTC/USD", OrderType.STOP_LIMIT), 0.1),
+    ],
+)
+def test_these_pass(asked: OrderRequest, position: float) -> None:
+    """Fractions long, whole shares short, and what closes a position."""
+    assert refusal(asked, position) == ""
+
+
+@pytest.mark.parametrize(
+    ("asked", "position", "reason"),
+    [
+        (request(Side.SELL, 11), 10, "requested: 11, available: 10"),
+        (request(Side.BUY, 11), -10, "requested: 11, available: 10"),
+        (request(Side.SELL, 0.5), 0, "cannot be sold short"),
+        (request(Side.SELL, 0.2, "BTC/USD"), 0.1, "insufficient balance for BTC/USD"),
+        (request(Side.BUY, 1, "BTC/USD", OrderType.TRAILING_STOP), 0, "invalid order type for crypto"),
+    ],
+)
+def test_these_are_refused(asked: OrderRequest, position: float, reason: str) -> None:
+    """A position is never turned in one order, and a fraction or a coin is never sold short."""
+    assert reason in refusal(asked, position)
+
+
+def test_an_order_that_opens_is_worth_a_dollar() -> None:
+    """One that closes may be worth less."""
+    assert "minimal amount" in refusal(request(Side.BUY, 0.005))
+    assert refusal(request(Side.SELL, 0.005), position=0.005) == ""
+
+
+def test_groups_are_for_whole_shares_of_equities() -> None:
+    """Neither a fraction nor crypto comes in a bracket."""
+    assert "simple" in refusal(request(Side.BUY, 1.5), grouped=True)
+    assert "simple" in refusal(request(Side.BUY, 1, "BTC/USD"), grouped=True)
+    assert refusal(request(Side.BUY, 2), grouped=True) == ""
