@@ -254,6 +254,6 @@ def read_bars(path: Path, rows: int) -> Columns:
         raise ValueError(f"{len(table)} rows of {table.column_names}, {rows} bars expected")
     parts = {name: table.column(name).to_numpy() for name in table.column_names}
     bars = Columns.of(**parts)
-    if (np.diff(bars.end) <= np.timedelta64(0)).any():
+    if (np.diff(bars.end) <= np.timedelta64(0, "us")).any():
         raise ValueError("times out of order")
     return bars

@@ -98,7 +98,7 @@ def hang_up(handler: Handler) -> None:
 class AlpacaServer(ThreadingHTTPServer):
     """Serves `market`; `faults` are played first, one for each request; `requests` are the queries that came."""
 
-    daemon_threads = True
+    daemon_threads = False  # closing waits for them: no thread outlives a test
 
     def __init__(self, market: Market) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -120,6 +120,7 @@ class AlpacaServer(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    timeout = 5  # for a connection that a test leaves open
     server: AlpacaServer
 
     def do_GET(self) -> None:

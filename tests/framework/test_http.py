@@ -16,6 +16,7 @@ NOW = 1_700_000_000.0
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    timeout = 5
 
     def answer(self):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -38,7 +39,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    daemon_threads = True
+    daemon_threads = False  # closing waits for them: no thread outlives a test
 
     def handle_error(self, request, client_address):
         pass
@@ -82,7 +83,7 @@ def waits():
 
 
 @pytest.fixture
-def http(waits):
+def http(server, waits):
     with Http("Loop", Patience(attempts=4), wall=lambda: NOW, sleep=waits.append, jitter=lambda: 1.0) as it:
         yield it
 
