@@ -151,7 +151,7 @@ def test_a_fall_from_the_starting_cash_counts_from_the_first_instant() -> None:
 @given(st.lists(st.floats(1, 200), max_size=30))
 def test_the_longest_drawdown_is_never_shorter_than_the_deepest(values: list[float]) -> None:
     """The deepest fall is one of the falls; neither is longer than the run."""
-    equity = series(values, [str(np.datetime64("2026-01-01") + day) for day in range(len(values))])
+    equity = series(values, [str(np.datetime64("2026-01-01") + np.timedelta64(day, "D")) for day in range(len(values))])
     deepest, longest = stats.drawdown_length(equity, 100.0), stats.longest_drawdown(equity, 100.0)
     assert pd.Timedelta(0) <= deepest <= longest <= pd.Timedelta(days=max(len(values) - 1, 0))
 
