@@ -18,7 +18,7 @@ from framework.columns import Columns, Floats, Instants, instant
 from framework.errors import ConfigError
 from framework.model import Timeframe, Unit
 
-_DAY = np.timedelta64(1, "D")
+_DAY_BEFORE = np.timedelta64(-1, "D")
 
 
 def resampled(bars: Columns, source: Timeframe, target: Timeframe, calendar: Calendar, until: datetime) -> Columns:
@@ -113,10 +113,10 @@ def _period_last(days: Days, target: Timeframe) -> Days:
     """Return the last calendar day of each day's period."""
     after = (_period(days, target) + 1) * target.amount
     if target.unit is Unit.MONTH:
-        return after.astype("datetime64[M]").astype("datetime64[D]") - _DAY
+        return after.astype("datetime64[M]").astype("datetime64[D]") + _DAY_BEFORE
     if target.unit is Unit.WEEK:
-        return (after * 7 - 3).astype("datetime64[D]") - _DAY
-    return after.astype("datetime64[D]") - _DAY
+        return (after * 7 - 3).astype("datetime64[D]") + _DAY_BEFORE
+    return after.astype("datetime64[D]") + _DAY_BEFORE
 
 
 def _same_period(left: Days, right: Days, target: Timeframe) -> NDArray[np.bool_]:
