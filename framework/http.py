@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
+from requests.adapters import HTTPAdapter
 
 from framework.errors import ConnectionLost
 from framework.wire import Exchange, HttpRequest, HttpResponse
@@ -68,6 +69,9 @@ class Http:
         self._wall, self._monotonic, self._sleep, self._jitter = wall, monotonic, sleep, jitter
         self._session = requests.Session()
         self._session.auth = _as_it_is
+        self._adapters = [HTTPAdapter(), HTTPAdapter()]
+        for scheme, adapter in zip(("http://", "https://"), self._adapters, strict=True):
+            self._session.mount(scheme, adapter)
 
     def __enter__(self) -> Http:
         return self
@@ -76,6 +80,11 @@ class Http:
         self.close()
 
     def close(self) -> None:
+        """Hang up. The pools are closed by hand: `requests` leaves idle connections to the garbage collector."""
+        managers = [m for each in self._adapters for m in (each.poolmanager, *each.proxy_manager.values())]
+        for manager in managers:
+            for key in list(manager.pools.keys()):
+                manager.pools[key].close()
         self._session.close()
 
     def send(self, exchange: Exchange[T]) -> T:

@@ -32,6 +32,10 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
         return None
 
+    def finish(self):
+        super().finish()
+        self.server.ended.release()
+
     do_GET = do_POST = do_DELETE = do_PATCH = answer
 
     def log_message(self, format, *args):
@@ -68,7 +72,7 @@ def half_a_chunk(handler):
 @pytest.fixture
 def server():
     with Server(("127.0.0.1", 0), Handler) as it:
-        it.plays, it.seen = [], []
+        it.plays, it.seen, it.ended = [], [], threading.Semaphore(0)
         it.url = f"http://127.0.0.1:{it.server_address[1]}"
         thread = threading.Thread(target=it.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -227,6 +231,15 @@ def test_compressed_answer_is_whole(http, server):
     """The promised length is that of the compressed bytes, not of what they hold."""
     server.plays = [(200, gzip.compress(b"[7]" + b" " * 5000), {"Content-Encoding": "gzip"})]
     assert http.send(one("GET", server.url)).decode() == [7]
+
+
+def test_closing_hangs_up(server):
+    """The server sees the end of the connection at once, also after an attempt that failed."""
+    server.plays = [hang_up]
+    with Http("Loop", sleep=lambda seconds: None) as http:
+        http.send(one("GET", server.url))
+        assert server.ended.acquire(timeout=2)
+    assert server.ended.acquire(timeout=2)
 
 
 def test_netrc_adds_nothing(http, server, monkeypatch, tmp_path):
