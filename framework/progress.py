@@ -20,7 +20,8 @@ def watched(total: int, played: Callable[[], int], wanted: bool | None) -> Itera
         yield
         return
     done = threading.Event()
-    onlooker = threading.Thread(target=_watch, args=(total, played, done, bool(wanted)), daemon=True)
+    looks = (total, played, done, bool(wanted))
+    onlooker = threading.Thread(target=_watch, args=looks, name="switchback-progress", daemon=True)
     onlooker.start()
     try:
         yield

@@ -29,7 +29,6 @@ def test_without_a_terminal_nothing_is_shown(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize("wanted", [True, False])
 def test_no_thread_outlives_the_run(wanted: bool) -> None:
     """An error in the run ends the bar too, and reaches the caller."""
-    before = threading.active_count()
     with pytest.raises(ZeroDivisionError), watched(10, lambda: 1, wanted):
         _ = 1 / 0
-    assert threading.active_count() == before
+    assert "switchback-progress" not in [thread.name for thread in threading.enumerate()]
