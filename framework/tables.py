@@ -20,6 +20,7 @@ FILLS = ("ref", "symbol", "time", "side", "size", "price", "value", "commission"
 TRADES = (
     "symbol", "direction", "size", "entry_time", "exit_time", "entry_price", "exit_price", "commission", "pnl",
 )  # fmt: skip
+TEXTS = frozenset({"symbol", "side", "type", "status", "reason", "direction"})
 POSITIONS = ("symbol", "size", "price", "last", "value", "pnl")
 
 
@@ -53,6 +54,8 @@ _DAY_MS = 86_400_000.0
 def table(rows: Iterable[dict[str, Any]], columns: Sequence[str], moments: Sequence[str] = ()) -> pd.DataFrame:
     """Return rows as a table whose columns named in `moments` are UTC times."""
     frame = pd.DataFrame(list(rows), columns=list(columns))
+    if frame.empty:  # pandas cannot tell numbers from texts where there is no row
+        frame = frame.astype({name: float for name in columns if name not in TEXTS})
     for name in moments:
         frame[name] = times(None if pd.isna(each) else each for each in frame[name])
     return frame
