@@ -18,7 +18,7 @@ from framework.engine.calendar import TradingCalendar
 from framework.engine.compat import MendedCerebro
 from framework.engine.data import BarData, bt_timeframe
 from framework.engine.dates import date2num
-from framework.engine.recorder import Recorder
+from framework.engine.recorder import EquityCurve, Recorder
 from framework.engine.ruled import RuledBroker
 from framework.feeding import Feed
 from framework.ports import Venue
@@ -60,6 +60,7 @@ def play(backtest: Backtest) -> Result:
     cerebro.setbroker(_broker(backtest))
     cerebro.addstrategy(backtest.strategy, **backtest.params)
     cerebro.addanalyzer(Recorder, _name="recorder")
+    cerebro.addanalyzer(EquityCurve, _name="equity")
     for analyzer, options in map(_with_options, backtest.analyzers):
         cerebro.addanalyzer(analyzer, **options)
     if backtest.sizer is not None:
@@ -144,7 +145,7 @@ def _result(backtest: Backtest, strategy: bt.Strategy) -> Result:
     own = [feed for feed in backtest.feeds if not feed.is_resampled]
     return Result(
         strategy=strategy,
-        equity=tables.equity(recorder, min(_number(feed.opens_at) for feed in own)),
+        equity=tables.equity(strategy.analyzers.equity, min(_number(feed.opens_at) for feed in own)),
         orders=tables.orders(recorder),
         fills=tables.fills(recorder),
         trades=tables.trades(recorder),

@@ -9,7 +9,7 @@ import backtrader as bt
 import numpy as np
 import pandas as pd
 
-from framework.engine.recorder import Recorder
+from framework.engine.recorder import EquityCurve, Recorder
 from framework.engine.translate import symbol_of
 
 ORDERS = (
@@ -30,9 +30,9 @@ def times(numbers: Iterable[float | None]) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(np.array(converted, dtype="datetime64[us]"), tz="UTC")
 
 
-def equity(recorder: Recorder, opens_at: float) -> pd.Series[float]:
+def equity(curve: EquityCurve, opens_at: float) -> pd.Series[float]:
     """Return the account's value after each instant that ends after `opens_at` (a date number)."""
-    moments, values = np.array(recorder.times), np.array(recorder.values, dtype=float)
+    moments, values = np.array(curve.times), np.array(curve.values, dtype=float)
     kept = moments > opens_at
     index = instants(moments[kept]).rename("time")
     return pd.Series(values[kept], index=index, name="equity")
