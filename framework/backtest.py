@@ -54,7 +54,7 @@ class Backtest:
 
 def play(backtest: Backtest) -> Result:
     """Run it, and return what came of it."""
-    cerebro = MendedCerebro(stdstats=False, quicknotify=backtest.quicknotify, tz=_zone(backtest))
+    cerebro = _Cerebro(stdstats=False, quicknotify=backtest.quicknotify, tz=_zone(backtest))
     for feed in backtest.feeds:
         cerebro.adddata(_data(feed, _zone(backtest)), name=feed.name)
     cerebro.setbroker(_broker(backtest))
@@ -69,6 +69,13 @@ def play(backtest: Backtest) -> Result:
     with watched(_instants(backtest.feeds), lambda: _played(cerebro), backtest.progress):
         (strategy,) = cerebro.run()
     return _result(backtest, strategy)
+
+
+class _Cerebro(MendedCerebro):
+    """A Cerebro whose timers mean the exchange's clock, as all times in a run do; stock's mean UTC."""
+
+    def _add_timer(self, *args: Any, tzdata: Any = None, **kwargs: Any) -> Any:
+        return super()._add_timer(*args, tzdata=self.datas[0] if tzdata is None else tzdata, **kwargs)
 
 
 def _instants(feeds: Sequence[Feed]) -> int:
