@@ -1,0 +1,178 @@
+"""The lean loop: what `Cerebro._runonce` does, bar by bar, without what nobody will notice.
+
+A bar on which nothing is ordered, filled or observed costs two moved clocks and the strategy's `next`.
+Every other bar takes the full `step`, in Backtrader's own order of events.
+"""
+
+from __future__ import annotations
+
+import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from framework.engine.broker import Feed, LeanBroker
+from framework.engine.clocks import Attached, Clock
+from framework.engine.schedule import Schedule
+from framework.engine.seat import Seat
+
+_FOR_EVER = "always"
+
+
+class Run:
+    """One lean run: its schedule, its seats (a strategy each), its broker."""
+
+    def __init__(self, cerebro: Any, strategies: list[Any], schedule: Schedule) -> None:
+        self.cerebro, self.schedule = cerebro, schedule
+        self.broker = cerebro._broker
+        self.times = array.array("d", schedule.times.tobytes())
+        self.places = [array.array("q", each.tobytes()) for each in schedule.places]
+        self.clocks = [Clock() for _ in schedule.places]
+        self.moves = list(zip(self.clocks, self.places, strict=True))
+        self.awake: list[Any] = []
+        self.now = self.brokered = -1
+        self.quick = cerebro.p.quicknotify
+        self.timed = bool(cerebro._timers or cerebro._timerscheat)
+        self.seats = [Seat(self, strategy) for strategy in strategies]
+        self.seat_of = {id(seat.strategy): seat for seat in self.seats}
+        self.careful = self._is_careful()
+        self.always = self._is_always()
+
+    # -- what the broker asks
+
+    def time(self) -> int:
+        """Return the last step whose bar the broker has seen."""
+        return max(self.brokered, self.seats[0].clock.at)
+
+    def before(self, feed: Feed) -> int:
+        """Return where a feed stood one step ago."""
+        places = self.places[self.clocks.index(feed.clock)]
+        return places[self.now - 1] if self.now else -1
+
+    def moved(self, data: Any, position: Any, cash: float) -> None:
+        """Take down that cash or a position has changed."""
+
+    def go_live(self) -> None:
+        """Bring up to date whatever is deferred, and defer no more."""
+
+    # -- the run
+
+    def play(self) -> None:
+        """Run all bars; a strategy's own exception passes through, and everything is given back."""
+        with self._attached():
+            self._loop()
+
+    def _loop(self) -> None:
+        steps = len(self.times)
+        first = 0
+        seat = self.seats[0]
+        while first < steps:
+            if self.awake or self.always or first < seat.ready:
+                if not self.step(first):
+                    return
+                first += 1
+            else:
+                first = self._quiet(first, steps)
+
+    def _quiet(self, first: int, steps: int) -> int:
+        """Play bars until one must be looked at; return its number."""
+        seat, awake, times = self.seats[0], self.awake, self.times
+        strategy, append, clock = seat.strategy, seat.append_time, seat.clock
+        own, nan = [line.append for line in seat.own], float("nan")
+        if len(self.moves) == 1:
+            data_clock = self.clocks[0]
+            for now in range(first, steps):
+                if awake:
+                    return now
+                data_clock.at = clock.at = now
+                append(times[now])
+                for add in own:
+                    add(nan)
+                strategy.next()
+            return steps
+        moves = [*self.moves, *seat.moves]
+        for now in range(first, steps):
+            if awake:
+                return now
+            for each, places in moves:
+                each.at = places[now]
+            clock.at = now
+            append(times[now])
+            for add in own:
+                add(nan)
+            strategy.next()
+        return steps
+
+    def step(self, now: int) -> bool:
+        """Play one bar in full; return whether to go on."""
+        cerebro, broker, when = self.cerebro, self.broker, self.times[now]
+        if self.careful:
+            broker._settle()
+        self.now = now
+        for clock, places in self.moves:
+            clock.at = places[now]
+        if self.timed:
+            cerebro._check_timers(cerebro.runningstrats, when, cheat=True)
+        if cerebro.p.cheat_on_open:
+            for seat in self.seats:
+                seat.strategy._oncepost_open()
+                if cerebro._event_stop:
+                    return False
+        broker.next()
+        self.brokered = now
+        self._deliver()
+        if cerebro._event_stop:
+            return False
+        if self.timed:
+            cerebro._check_timers(cerebro.runningstrats, when, cheat=False)
+        for seat in self.seats:
+            seat.play(now, when)
+            if cerebro._event_stop:
+                return False
+        if broker.is_idle():
+            self.awake.clear()
+        return True
+
+    def _deliver(self) -> None:
+        notifs = self.broker.notifs
+        while notifs:
+            order = notifs.popleft()
+            owner = self.seats[0].strategy if order.owner is None else order.owner
+            self.seat_of[id(owner)].take(order)
+
+    def _is_careful(self) -> bool:
+        """Return whether somebody may ask the broker for a value before it has seen the bar."""
+        cerebro, broker = self.cerebro, self.broker
+        return bool(
+            cerebro.p.cheat_on_open
+            or cerebro._timerscheat
+            or broker.p.filler
+            or broker.p.coo
+            or type(broker).__module__ != "backtrader.brokers.bbroker"
+            or any(type(each).__module__ != "backtrader.comminfo" for each in broker.comminfo.values())
+        )
+
+    def _is_always(self) -> bool:
+        """Return whether every bar must be looked at in full."""
+        return self.timed or self.cerebro.p.cheat_on_open or len(self.seats) > 1 or self.seats[0].is_watched()
+
+    @contextmanager
+    def _attached(self) -> Iterator[None]:
+        attached = Attached()
+        cerebro, broker = self.cerebro, self.broker
+        try:
+            feeds = {}
+            for data, group in zip(cerebro.datas, self.schedule.group_of, strict=True):
+                attached.data(data, self.clocks[group])
+                feeds[data] = Feed(data, self.clocks[group])
+            for seat in self.seats:
+                seat.attach(attached)
+            attached.behind(broker, LeanBroker)
+            broker.attach(self, feeds, any(seat.hears_orders for seat in self.seats))
+            yield
+        finally:
+            for seat in self.seats:
+                seat.detach()
+            if isinstance(broker, LeanBroker):
+                broker.detach()
+            attached.detach()
