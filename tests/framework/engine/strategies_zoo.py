@@ -454,7 +454,7 @@ class Indicators(bt.Strategy):
         ind = bt.ind
         self.all = [
             ind.SMA(d, period=5), ind.EMA(d, period=5), ind.WMA(d, period=5), ind.SMMA(d, period=4), ind.DEMA(d, period=3),
-            ind.RSI(d, period=5), ind.RSI_SMA(d, period=4), ind.ATR(d, period=4), ind.TrueRange(d), ind.MACDHisto(d),
+            ind.RSI(d, period=5), ind.RSI_SMA(d, period=9, safediv=True), ind.ATR(d, period=4), ind.TrueRange(d), ind.MACDHisto(d),
             ind.BollingerBands(d, period=6), ind.StdDev(d, period=5), ind.Highest(d.high, period=5),
             ind.Lowest(d.low, period=5), ind.SumN(d, period=4), ind.Momentum(d, period=3), ind.ROC(d, period=3),
             ind.Stochastic(d), ind.WilliamsR(d), ind.CCI(d, period=6), ind.CrossOver(d, ind.SMA(d, period=4)),
