@@ -101,6 +101,10 @@ class LeanBroker(bt.BackBroker):  # type: ignore[misc]
         for name in ("run", "_feeds", "_observed", "_valued", "_awake", "_all_plain"):
             vars(self).pop(name)
 
+    def observed(self, observed: bool) -> None:
+        """Say whether somebody looks at orders that have not been executed."""
+        self._observed = observed
+
     def _positions_opened(self) -> None:
         made = collections.defaultdict(LeanPosition)
         for data, position in self.positions.items():

@@ -64,10 +64,7 @@ class Cerebro(bt.Cerebro):  # type: ignore[misc]
         for strategy in strategies:
             strategy._once()
             strategy.reset()
-        run = Run(self, strategies, schedule)
-        for seat, groups in zip(run.seats, found, strict=True):
-            seat.groups = groups
-        return run
+        return Run(self, strategies, schedule, found)
 
     def _played(self, run: Run) -> None:
         self._run = run

@@ -89,7 +89,7 @@ def _behind(cls: type[Any], base: type[Any]) -> type[Any]:
 
 
 @functools.cache
-def _in_front(mixin: type[Any], cls: type[Any]) -> type[Any]:
+def in_front(mixin: type[Any], cls: type[Any]) -> type[Any]:
     """Return `cls` with what `mixin` defines in front, under its own name, unseen by Backtrader's metaclasses.
 
     The definitions are copied: CPython lets an instance change to a class with the same single base only.
@@ -119,7 +119,7 @@ class Attached:
             return
         self._lines[id(line)] = (line, type(line))
         line.clock = clock
-        line.__class__ = _in_front(Clocked, type(line))
+        line.__class__ = in_front(Clocked, type(line))
 
     def data(self, data: Any, clock: Clock) -> None:
         """Let a data feed follow a clock."""
@@ -153,7 +153,7 @@ class Attached:
     def front(self, item: Any, mixin: type[Any]) -> None:
         """Put a class in front of an instance's own."""
         self._classes.append((item, type(item)))
-        item.__class__ = _in_front(mixin, type(item))
+        item.__class__ = in_front(mixin, type(item))
 
     def name(self, item: Any, name: str, value: Any) -> None:
         """Give an instance an attribute for the time of the run."""

@@ -11,8 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from framework.engine.broker import Feed, LeanBroker
+import numpy as np
+
+from framework.engine.broker import Feed, LeanBroker, is_plain
 from framework.engine.clocks import Attached, Clock
+from framework.engine.history import History
 from framework.engine.schedule import Schedule
 from framework.engine.seat import Seat
 
@@ -22,7 +25,9 @@ _FOR_EVER = "always"
 class Run:
     """One lean run: its schedule, its seats (a strategy each), its broker."""
 
-    def __init__(self, cerebro: Any, strategies: list[Any], schedule: Schedule) -> None:
+    def __init__(
+        self, cerebro: Any, strategies: list[Any], schedule: Schedule, groups: list[list[tuple[Any, int]]]
+    ) -> None:
         self.cerebro, self.schedule = cerebro, schedule
         self.broker = cerebro._broker
         self.times = array.array("d", schedule.times.tobytes())
@@ -33,7 +38,9 @@ class Run:
         self.now = self.brokered = -1
         self.quick = cerebro.p.quicknotify
         self.timed = bool(cerebro._timers or cerebro._timerscheat)
-        self.seats = [Seat(self, strategy) for strategy in strategies]
+        self.defers = _defers(cerebro, schedule)
+        self.history: History | None = None
+        self.seats = [Seat(self, *each) for each in zip(strategies, groups, strict=True)]
         self.seat_of = {id(seat.strategy): seat for seat in self.seats}
         self.careful = self._is_careful()
         self.always = self._is_always()
@@ -51,9 +58,19 @@ class Run:
 
     def moved(self, data: Any, position: Any, cash: float) -> None:
         """Take down that cash or a position has changed."""
+        if self.history is not None:
+            self.history.moved(self.now, data, position, cash)
 
     def go_live(self) -> None:
         """Bring up to date whatever is deferred, and defer no more."""
+        if self.history is None:
+            return
+        for seat in self.seats:
+            seat.audience.go_live()
+        self.history = None
+        self.broker.observed(self._hears_orders())
+        self.always = self._is_always()
+        self.awake.append(_FOR_EVER)
 
     # -- the run
 
@@ -76,7 +93,19 @@ class Run:
 
     def _quiet(self, first: int, steps: int) -> int:
         """Play bars until one must be looked at; return its number."""
-        seat, awake, times = self.seats[0], self.awake, self.times
+        seat, deferring = self.seats[0], self.history is not None
+        audience = seat.audience
+        audience.stage, audience.between = 0, False
+        try:
+            now = self._play_quiet(seat, first, steps)
+            if deferring and self.history is None:  # somebody looked: the bar has to be played to its end
+                audience.end(-1)
+        finally:
+            audience.between = True
+        return now
+
+    def _play_quiet(self, seat: Seat, first: int, steps: int) -> int:
+        awake, times = self.awake, self.times
         strategy, append, clock = seat.strategy, seat.append_time, seat.clock
         own, nan = [line.append for line in seat.own], float("nan")
         if len(self.moves) == 1:
@@ -154,7 +183,14 @@ class Run:
 
     def _is_always(self) -> bool:
         """Return whether every bar must be looked at in full."""
-        return self.timed or self.cerebro.p.cheat_on_open or len(self.seats) > 1 or self.seats[0].is_watched()
+        return self.timed or self.cerebro.p.cheat_on_open or len(self.seats) > 1 or self.seats[0].audience.hears_bars
+
+    def _hears_orders(self) -> bool:
+        return any(seat.audience.hears_orders for seat in self.seats)
+
+    def _places(self, data: Any) -> Any:
+        number = next(number for number, each in enumerate(self.cerebro.datas) if each is data)
+        return self.schedule.places[self.schedule.group_of[number]]
 
     @contextmanager
     def _attached(self) -> Iterator[None]:
@@ -168,7 +204,11 @@ class Run:
             for seat in self.seats:
                 seat.attach(attached)
             attached.behind(broker, LeanBroker)
-            broker.attach(self, feeds, any(seat.hears_orders for seat in self.seats))
+            broker.attach(self, feeds, self._hears_orders())
+            if self.defers:
+                self.history = History(broker, self.schedule.times, self._places)
+            for seat in self.seats:
+                seat.audience.attach()
             yield
         finally:
             for seat in self.seats:
@@ -176,3 +216,17 @@ class Run:
             if isinstance(broker, LeanBroker):
                 broker.detach()
             attached.detach()
+
+
+def _defers(cerebro: Any, schedule: Schedule) -> bool:
+    """Return whether values can be rebuilt after the run: plain assets, finite prices, time that goes on."""
+    broker = cerebro._broker
+    plain = all(is_plain(broker.getcommissioninfo(data)) and data._compensate is None for data in cerebro.datas)
+    closes = (np.frombuffer(data.lines.close.array, dtype=np.float64) for data in cerebro.datas)
+    return bool(
+        plain
+        and broker.p.shortcash
+        and not broker._userhist
+        and all(np.isfinite(each).all() for each in closes)
+        and (schedule.times[1:] >= schedule.times[:-1]).all()
+    )
