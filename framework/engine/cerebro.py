@@ -16,6 +16,7 @@ import backtrader as bt
 
 from framework.engine import plan
 from framework.engine.loop import Run
+from framework.engine.once import worked_out
 from framework.engine.schedule import merged
 
 _log = logging.getLogger("switchback.engine")
@@ -62,7 +63,7 @@ class Cerebro(bt.Cerebro):  # type: ignore[misc]
         schedule = merged([plan.instants(data) for data in self.datas])
         found = [plan.groups(strategy, self.datas, schedule.group_of) for strategy in strategies]
         for strategy in strategies:
-            strategy._once()
+            worked_out(strategy)
             strategy.reset()
         return Run(self, strategies, schedule, found)
 
