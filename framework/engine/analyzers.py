@@ -15,9 +15,10 @@ import backtrader as bt
 import numpy as np
 from backtrader.utils.py3 import MAXINT
 
-from framework.columns import Floats
+from framework.columns import Floats, Instants
 from framework.engine.dates import num2date
 from framework.engine.history import Series
+from framework.engine.tradestats import counted
 
 CatchUp = Callable[[Any, Series, int, int], None]
 a = bt.analyzers
@@ -73,46 +74,60 @@ def time_return(analyzer: Any, series: Series, notified: int, done: int) -> None
     values = _values(analyzer, series)
     if notified:
         analyzer._value = float(values[notified - 1])
-    for first, last, compared, key in _periods(analyzer, series, done):
-        _turn(analyzer, compared, key)
-        analyzer._value_start = float(values[first - 1]) if first else analyzer._lastvalue
-        analyzer.rets[key] = (float(values[last]) / analyzer._value_start) - 1.0
-    if done:
-        analyzer._lastvalue = float(values[done - 1])
+    if not done:
+        return
+    first, compared, keys = _periods(analyzer, series, done)
+    starts = np.concatenate(([analyzer._lastvalue], values[first[1:] - 1]))
+    if not starts.all():
+        raise ZeroDivisionError("float division by zero")
+    last = np.append(first[1:], done) - 1
+    analyzer.rets.update(zip(keys, ((values[last] / starts) - 1.0).tolist(), strict=True))
+    analyzer._value_start, analyzer._lastvalue = float(starts[-1]), float(values[done - 1])
+    _turn(analyzer, compared, keys)
 
 
 def returns(analyzer: Any, series: Series, notified: int, done: int) -> None:
-    for _, _, compared, key in _periods(analyzer, series, done):
-        _turn(analyzer, compared, key)
-        analyzer._tcount += 1
+    if done:
+        first, compared, keys = _periods(analyzer, series, done)
+        analyzer._tcount += len(first)
+        _turn(analyzer, compared, keys)
 
 
-def _turn(analyzer: Any, compared: Any, key: Any) -> None:
-    analyzer.dtkey, analyzer.dtkey1 = key, analyzer.dtkey
-    analyzer.dtcmp, analyzer.dtcmp1 = compared, analyzer.dtcmp
+def _turn(analyzer: Any, compared: list[Any], keys: list[Any]) -> None:
+    """Leave the last two time frames' keys as the analyzer keeps them."""
+    before = [(analyzer.dtcmp, analyzer.dtkey), *zip(compared[-2:], keys[-2:], strict=True)]
+    (analyzer.dtcmp1, analyzer.dtkey1), (analyzer.dtcmp, analyzer.dtkey) = before[-2:]
 
 
-def _periods(analyzer: Any, series: Series, done: int) -> list[tuple[int, int, Any, Any]]:
-    """Return the time frames in which the bars lie: first bar, last bar, and Backtrader's two keys."""
-    if not done:
-        return []
+def _periods(analyzer: Any, series: Series, done: int) -> tuple[Any, list[Any], list[Any]]:
+    """Return the time frames in which the bars lie: their first bars, and Backtrader's two keys of each."""
     if analyzer.timeframe == bt.TimeFrame.NoTimeFrame:
-        return [(0, done - 1, MAXINT, datetime.datetime.max)]
-    times = series.times[:done]
-    first = np.arange(done) if analyzer.timeframe < bt.TimeFrame.Days else _day_starts(times)
-    keys = [analyzer._get_dt_cmpkey(moment) for moment in num2date(times[first]).tolist()]
-    found: list[list[Any]] = []
-    for start, (compared, key) in zip(first.tolist(), keys, strict=True):
-        if not found or compared > found[-1][2]:
-            found.append([start, start, compared, key])
-    for one, following in zip(found, [*found[1:], [done]], strict=True):
-        one[1] = following[0] - 1
-    return [(one[0], one[1], one[2], one[3]) for one in found]
+        return np.zeros(1, dtype=np.int64), [MAXINT], [datetime.datetime.max]
+    moments = num2date(series.times[:done])
+    if analyzer.timeframe == bt.TimeFrame.Minutes:
+        ends = _minute_keys(moments, analyzer.compression)
+        first = _starts(ends)
+        keys = ends[first].tolist()
+        return first, keys, keys
+    first = np.arange(done) if analyzer.timeframe < bt.TimeFrame.Days else _starts(moments.astype("datetime64[D]"))
+    found: list[tuple[int, Any, Any]] = []
+    for start, moment in zip(first.tolist(), moments[first].tolist(), strict=True):
+        compared, key = analyzer._get_dt_cmpkey(moment)
+        if not found or compared > found[-1][1]:
+            found.append((start, compared, key))
+    return np.array([start for start, _, _ in found]), [one for _, one, _ in found], [key for _, _, key in found]
 
 
-def _day_starts(times: Floats) -> Any:
-    days = num2date(times).astype("datetime64[D]")
-    return np.flatnonzero(np.concatenate(([True], days[1:] != days[:-1])))
+def _minute_keys(moments: Instants, compression: int) -> Instants:
+    """Return the last minute of the window of `compression` minutes, from midnight, that each moment is in."""
+    days = moments.astype("datetime64[D]")
+    minute = (moments - days).astype("timedelta64[m]").astype(np.int64)
+    last = (minute // compression + 1) * compression - 1
+    return days.astype("datetime64[us]") + last.astype("timedelta64[m]")
+
+
+def _starts(marks: Any) -> Any:
+    return np.flatnonzero(np.concatenate(([True], marks[1:] != marks[:-1])))
 
 
 def positions_value(analyzer: Any, series: Series, notified: int, done: int) -> None:
@@ -135,6 +150,10 @@ def gross_leverage(analyzer: Any, series: Series, notified: int, done: int) -> N
     levered = (values[:done] - series.cash[:done]) / values[:done]
     moments = num2date(times).tolist() if data._tz is None else [data.num2date(each) for each in times.tolist()]
     analyzer.rets.update(zip(moments, levered.tolist(), strict=True))
+
+
+def trade_stats(trades: list[Any], analyzer: Any, series: Series, notified: int, done: int) -> None:
+    counted(analyzer, trades)
 
 
 DEFERRED: dict[type[Any], CatchUp] = {

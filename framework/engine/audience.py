@@ -7,6 +7,7 @@ brought up to date and told of every bar from then on.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -30,6 +31,7 @@ class Audience:
         self.shelf = Shelf(run.go_live)
         self.aside: list[tuple[int, Any, analyzers.CatchUp]] = []
         self.drawn: list[tuple[int, Any]] = []
+        self.collected: dict[int, list[Any]] = {}
         self.orders: observers.Marks = []
         self.trades: observers.Marks = []
         self.between, self.told, self.stage, self.heard = True, True, 0, False
@@ -63,7 +65,10 @@ class Audience:
                 self.live.append((stage, root))
             return
         for each, way in zip(family, ways, strict=True):
-            if way is not None:
+            if type(each) is bt.analyzers.TradeAnalyzer:
+                trades = self.collected[id(each)] = []
+                self.aside.append((stage, each, functools.partial(analyzers.trade_stats, trades)))
+            elif way is not None:
                 self.aside.append((stage, each, way))
             elif type(each) in analyzers.GATED:
                 self.gated.append((stage, each))
@@ -76,7 +81,9 @@ class Audience:
         self.own_order = strategy.notify_order if "notify_order" in own else None
         self.own_trade = strategy.notify_trade if "notify_trade" in own else None
         self.order_calls = [call for family in self.families for call in _calls(family, "notify_order", aside)]
-        self.trade_calls = [call for family in self.families for call in _calls(family, "notify_trade", aside)]
+        self.trade_calls = [
+            call for family in self.families for call in _calls(family, "notify_trade", aside, self.collected)
+        ]
         self.cash_calls: list[tuple[bool, Call]] = [
             (name == "notify_fund", getattr(strategy, name)) for name in _CASH if name in own
         ]
@@ -118,6 +125,7 @@ class Audience:
             observers.draw(observer, series, self.orders, self.trades, self._done(stage))
         self.aside.clear()
         self.drawn.clear()
+        self.collected.clear()
 
     def _done(self, stage: int) -> int:
         """Return how many bars are over for what has this place in a bar."""
@@ -245,8 +253,14 @@ def _family(analyzer: Any) -> Iterator[Any]:
     yield analyzer
 
 
-def _calls(family: list[Any], name: str, aside: set[int]) -> list[Call]:
+def _calls(family: list[Any], name: str, aside: set[int], collected: dict[int, list[Any]] | None = None) -> list[Call]:
     """Return a family's methods of that name which do something; one that passes news on itself passes all."""
-    if any(_overrides(each, f"_{name}", bt.Analyzer) for each in family):
+    if any(id(each) not in aside and _overrides(each, f"_{name}", bt.Analyzer) for each in family):
         return [getattr(family[-1], f"_{name}")]
-    return [getattr(each, name) for each in family if id(each) not in aside and _overrides(each, name, bt.Analyzer)]
+    calls: list[Call] = []
+    for each in family:
+        if id(each) in (collected or {}):
+            calls.append((collected or {})[id(each)].append)
+        elif id(each) not in aside and _overrides(each, name, bt.Analyzer):
+            calls.append(getattr(each, name))
+    return calls
