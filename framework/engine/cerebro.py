@@ -15,6 +15,7 @@ from typing import Any
 import backtrader as bt
 
 from framework.engine import plan
+from framework.engine.feed import columnar
 from framework.engine.loop import Run
 from framework.engine.once import worked_out
 from framework.engine.schedule import merged
@@ -36,6 +37,10 @@ class Cerebro(bt.Cerebro):  # type: ignore[misc]
     params = (("engine", "lean"),)
 
     engine = ""
+
+    def run(self, **kwargs: Any) -> Any:
+        with columnar(self.datas if kwargs.get("engine", self.p.engine) != "stock" else []):
+            return super().run(**kwargs)
 
     def runstop(self) -> None:
         super().runstop()
