@@ -48,11 +48,19 @@ class Audience:
             self._place(stage, root, self.families[stage], defer)
         self.watching: list[tuple[int, Any]] = []
         for stage, observer in enumerate(self.observers, start=count):
-            if defer and observers.is_deferred(observer):
+            if defer and observers.is_deferred(observer) and self._moves_always(observer):
                 self.drawn.append((stage, observer))
             else:
                 self.watching.append((stage, observer))
         self._collect()
+
+    def _moves_always(self, observer: Any) -> bool:
+        """Return whether an observer's lines grow at every step: its clock's do."""
+        run = self.run
+        if run.taken is None or observer._stclock:
+            return True
+        number = next((n for n, data in enumerate(run.cerebro.datas) if data is observer._clock), None)
+        return number is not None and bool(run.schedule.is_steady(number))
 
     def _place(self, stage: int, root: Any, family: list[Any], defer: bool) -> None:
         ways = [analyzers.catch_up_of(each) for each in family]
@@ -192,8 +200,23 @@ class Audience:
             for self.stage, analyzer in self.gated:
                 analyzer.next()
         self._turns("live", lambda root: _turn(root, missing))
-        self._turns("watching", lambda observer: _observe(self.strategy, observer, missing))
+        self._turns("watching", lambda observer: self._observe(observer, missing))
         self.between = True
+
+    def _observe(self, observer: Any, missing: int) -> None:
+        for analyzer in observer._analyzers:
+            _turn(analyzer, missing)
+        if self.run.taken is not None:
+            observer._next()
+            return
+        if len(self.strategy) > len(observer):
+            observer.forward()
+        if missing < 0:
+            observer.next()
+        elif missing == 0:
+            observer.nextstart()
+        elif len(observer):
+            observer.prenext()
 
     def _turns(self, who: str, turn: Call) -> None:
         """Give each its turn. When one of them looks at what is put aside, those after it join in."""
@@ -215,19 +238,6 @@ def _turn(analyzer: Any, missing: int) -> None:
         analyzer._nextstart()
     else:
         analyzer._prenext()
-
-
-def _observe(strategy: Any, observer: Any, missing: int) -> None:
-    for analyzer in observer._analyzers:
-        _turn(analyzer, missing)
-    if len(strategy) > len(observer):
-        observer.forward()
-    if missing < 0:
-        observer.next()
-    elif missing == 0:
-        observer.nextstart()
-    elif len(observer):
-        observer.prenext()
 
 
 def _free(strategy: Any, orders: list[Any]) -> None:

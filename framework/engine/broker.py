@@ -25,10 +25,10 @@ _PERCENT = bt.CommInfoBase.COMM_PERC
 class Feed:
     """A data feed's columns and its cursor, as the broker reads them."""
 
-    __slots__ = ("clock", "close", "comminfo", "data", "high", "low", "open", "plain", "time")
+    __slots__ = ("clock", "close", "comminfo", "data", "high", "low", "open", "plain", "ticks", "time")
 
-    def __init__(self, data: Any, clock: Any) -> None:
-        self.data, self.clock = data, clock
+    def __init__(self, data: Any, clock: Any, ticks: Any = None) -> None:
+        self.data, self.clock, self.ticks = data, clock, ticks or clock
         lines = data.lines
         self.open, self.high, self.low, self.close, self.time = (
             line.array for line in (lines.open, lines.high, lines.low, lines.close, lines.datetime)
@@ -90,7 +90,7 @@ class LeanBroker(bt.BackBroker):  # type: ignore[misc]
 
     def attach(self, run: Any, feeds: dict[Any, Feed], observed: bool) -> None:
         self.run, self._feeds, self._observed = run, feeds, observed
-        self._valued, self._awake = -1, run.awake
+        self._valued, self._awake, self._parted = -1, run.awake, set[int]()
         self._positions_opened()
         self._schemes()
 
@@ -98,7 +98,7 @@ class LeanBroker(bt.BackBroker):  # type: ignore[misc]
         self._settle()
         for position in self.positions.values():
             self._closed_position(position)
-        for name in ("run", "_feeds", "_observed", "_valued", "_awake", "_all_plain"):
+        for name in ("run", "_feeds", "_observed", "_valued", "_awake", "_parted", "_all_plain"):
             vars(self).pop(name)
 
     def observed(self, observed: bool) -> None:
@@ -124,9 +124,12 @@ class LeanBroker(bt.BackBroker):  # type: ignore[misc]
     def _schemes(self) -> None:
         for data, feed in self._feeds.items():
             feed.comminfo = self.getcommissioninfo(data)
-            feed.plain = is_plain(feed.comminfo) and data._compensate is None and self.p.shortcash
+            feed.plain = is_plain(feed.comminfo) and self._is_simple(data)
             self._followed(self.positions.get(data), feed)
         self._all_plain = all(feed.plain for feed in self._feeds.values()) and not self._fundhist
+
+    def _is_simple(self, data: Any) -> bool:
+        return data._compensate is None and not data.replaying and bool(self.p.shortcash)
 
     @staticmethod
     def _followed(position: Any, feed: Feed) -> None:
@@ -267,7 +270,8 @@ class LeanBroker(bt.BackBroker):  # type: ignore[misc]
     def _take_children(self, order: Any) -> Any:
         """Return the group an order belongs to; a parent sent on its own has no entry here yet."""
         parent = order.parent
-        if parent is not None and parent.ref not in self._pchildren and parent.transmit:
+        known = parent is None or parent.ref in self._pchildren or parent.ref in self._parted
+        if not known and parent.transmit:
             if parent.alive():
                 self._pchildren[parent.ref].append(parent)
             elif parent.status == _COMPLETED:
@@ -280,6 +284,9 @@ class LeanBroker(bt.BackBroker):  # type: ignore[misc]
     def _bracketize(self, order: Any, cancel: bool = False) -> None:
         if self._is_grouped(order):
             super()._bracketize(order, cancel)
+            ref = order.ref if order.parent is None else order.parent.ref
+            if ref not in self._pchildren:
+                self._parted.add(ref)
 
     def _ocoize(self, order: Any, oco: Any) -> None:
         """Group two orders. One that is alone is a group in stock; here it becomes one when it must."""
@@ -385,8 +392,11 @@ class LeanBroker(bt.BackBroker):  # type: ignore[misc]
 
     def _try_exec(self, order: Any) -> None:
         feed = self._feeds[order.data]
-        at = feed.clock.at
+        at = feed.ticks.at
         kind = order.exectype
+        if at < 0 or feed.data.replaying:
+            super()._try_exec(order)
+            return
         if kind == _MARKET:
             self._try_exec_market(order, feed.open[at], feed.high[at], feed.low[at])
             return

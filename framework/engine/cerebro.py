@@ -15,10 +15,13 @@ from typing import Any
 import backtrader as bt
 
 from framework.engine import plan
+from framework.engine.ahead import taken_ahead
 from framework.engine.feed import columnar
 from framework.engine.loop import Run
 from framework.engine.once import worked_out
+from framework.engine.prepare import prepared
 from framework.engine.schedule import merged
+from framework.engine.seat import Indicators
 
 _log = logging.getLogger("switchback.engine")
 
@@ -60,17 +63,28 @@ class Cerebro(bt.Cerebro):  # type: ignore[misc]
         self._played(run)
 
     def _runnext(self, runstrats: list[Any]) -> None:
-        self._is_stock("bars one by one")
-        super()._runnext(runstrats)
+        try:
+            plan.check(self, runstrats)
+        except plan.Unplanned as reason:
+            self._is_stock(str(reason))
+            super()._runnext(runstrats)
+            return
+        self._say("lean")
+        self._played(self._planned_ahead(runstrats))
 
     def _planned(self, strategies: list[Any]) -> Run:
         plan.check(self, strategies)
         schedule = merged([plan.instants(data) for data in self.datas])
-        found = [plan.groups(strategy, self.datas, schedule.group_of) for strategy in strategies]
+        found = [Indicators(plan.groups(strategy, self.datas, schedule.group_of)) for strategy in strategies]
         for strategy in strategies:
             worked_out(strategy)
             strategy.reset()
         return Run(self, strategies, schedule, found)
+
+    def _planned_ahead(self, strategies: list[Any]) -> Run:
+        schedule, taken = taken_ahead(self.datas)
+        found = [prepared(strategy, taken, schedule.group_of) for strategy in strategies]
+        return Run(self, strategies, schedule, found, taken)
 
     def _played(self, run: Run) -> None:
         self._run = run

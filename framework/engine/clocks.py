@@ -67,8 +67,9 @@ class Ticking(Fronted):
 
 def _tick(number: int) -> property:
     def tick(data: Any) -> float | None:
-        line = data.lines.lines[number]
-        at = line.clock.at
+        line, at = data.lines.lines[number], data.ticks.at
+        if data.ticks is not line.clock:
+            return line.array[at] if at >= 0 else None
         return line.array[at] if 0 <= at < len(line.array) - line.extension - 1 else None
 
     return property(tick, _moved)
@@ -121,16 +122,19 @@ class Attached:
         line.clock = clock
         line.__class__ = in_front(Clocked, type(line))
 
-    def data(self, data: Any, clock: Clock) -> None:
-        """Let a data feed follow a clock."""
-        ticks = {f"tick_{name}" for name in (*_TICKS, "last")}
-        for name in ticks:
-            vars(data).pop(name, None)
+    def data(self, data: Any, clock: Clock, ticks: Clock | None = None) -> None:
+        """Let a data feed follow a clock, and its ticks another."""
+        for name in (*_TICKS, "last"):
+            vars(data).pop(f"tick_{name}", None)
         for line in data.lines:
             self.line(line, clock)
         self._alias(data)
-        self.front(data, Ticking)
         self.name(data, "first_line", data.lines[0])
+        if data.replaying:
+            self.front(data, Fronted)
+            return
+        self.front(data, Ticking)
+        self.name(data, "ticks", ticks or clock)
         self._ticked.append(data)
 
     def behind(self, item: Any, base: type[Any]) -> None:

@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from framework.engine.ahead import Taken
 from framework.engine.broker import Feed, LeanBroker, is_plain
 from framework.engine.clocks import Attached, Clock
+from framework.engine.growth import DataGrowth, Growth
 from framework.engine.history import History
 from framework.engine.schedule import Schedule
-from framework.engine.seat import Seat
+from framework.engine.seat import Indicators, Seat
 
 _FOR_EVER = "always"
 
@@ -26,21 +28,28 @@ class Run:
     """One lean run: its schedule, its seats (a strategy each), its broker."""
 
     def __init__(
-        self, cerebro: Any, strategies: list[Any], schedule: Schedule, groups: list[list[tuple[Any, int]]]
+        self,
+        cerebro: Any,
+        strategies: list[Any],
+        schedule: Schedule,
+        indicators: list[Indicators],
+        taken: list[Taken] | None = None,
     ) -> None:
-        self.cerebro, self.schedule = cerebro, schedule
+        self.cerebro, self.schedule, self.taken = cerebro, schedule, taken
         self.broker = cerebro._broker
         self.times = array.array("d", schedule.times.tobytes())
         self.places = [array.array("q", each.tobytes()) for each in schedule.places]
         self.clocks = [Clock() for _ in schedule.places]
         self.moves = list(zip(self.clocks, self.places, strict=True))
+        self.growths: list[Growth] = []
+        self.stamps = array.array("d", schedule.clock.tobytes())
         self.awake: list[Any] = []
-        self.now = self.brokered = -1
+        self.now = self.brokered = self.quiet_at = -1
         self.quick = cerebro.p.quicknotify
         self.timed = bool(cerebro._timers or cerebro._timerscheat)
-        self.defers = _defers(cerebro, schedule)
+        self.defers = _defers(cerebro, schedule, taken)
         self.history: History | None = None
-        self.seats = [Seat(self, *each) for each in zip(strategies, groups, strict=True)]
+        self.seats = [Seat(self, *each) for each in zip(strategies, indicators, strict=True)]
         self.seat_of = {id(seat.strategy): seat for seat in self.seats}
         self.careful = self._is_careful()
         self.always = self._is_always()
@@ -49,7 +58,7 @@ class Run:
 
     def time(self) -> int:
         """Return the last step whose bar the broker has seen."""
-        return max(self.brokered, self.seats[0].clock.at)
+        return max(self.brokered, self.quiet_at if self.taken else self.seats[0].clock.at)
 
     def before(self, feed: Feed) -> int:
         """Return where a feed stood one step ago."""
@@ -107,6 +116,8 @@ class Run:
     def _play_quiet(self, seat: Seat, first: int, steps: int) -> int:
         awake, times = self.awake, self.times
         strategy, append, clock = seat.strategy, seat.append_time, seat.clock
+        if self.taken is not None:
+            return self._play_growing(seat, first, steps)
         own, nan = [line.append for line in seat.own], float("nan")
         if len(self.moves) == 1:
             data_clock = self.clocks[0]
@@ -132,14 +143,29 @@ class Run:
             strategy.next()
         return steps
 
+    def _play_growing(self, seat: Seat, first: int, steps: int) -> int:
+        awake, strategy = self.awake, seat.strategy
+        for now in range(first, steps):
+            if awake:
+                return now
+            for growth in self.growths:
+                growth.move(now)
+            self.quiet_at = now
+            seat.move(now)
+            strategy.next()
+        return steps
+
     def step(self, now: int) -> bool:
         """Play one bar in full; return whether to go on."""
         cerebro, broker, when = self.cerebro, self.broker, self.times[now]
         if self.careful:
             broker._settle()
         self.now = now
-        for clock, places in self.moves:
-            clock.at = places[now]
+        for growth in self.growths:
+            growth.move(now)
+        if self.taken is None:
+            for clock, places in self.moves:
+                clock.at = places[now]
         if self.timed:
             cerebro._check_timers(cerebro.runningstrats, when, cheat=True)
         if cerebro.p.cheat_on_open:
@@ -168,6 +194,13 @@ class Run:
             order = notifs.popleft()
             owner = self.seats[0].strategy if order.owner is None else order.owner
             self.seat_of[id(owner)].take(order)
+
+    def _grow(self, number: int) -> Clock:
+        """Let a feed's lines grow bar by bar; return the clock of its ticks."""
+        assert self.taken is not None
+        one, ticks = self.taken[number], Clock()
+        self.growths.append(DataGrowth(one, self.clocks[number], self.places[number], ticks))
+        return ticks
 
     def _is_careful(self) -> bool:
         """Return whether somebody may ask the broker for a value before it has seen the bar."""
@@ -198,15 +231,16 @@ class Run:
         cerebro, broker = self.cerebro, self.broker
         try:
             feeds = {}
-            for data, group in zip(cerebro.datas, self.schedule.group_of, strict=True):
-                attached.data(data, self.clocks[group])
-                feeds[data] = Feed(data, self.clocks[group])
+            for number, (data, group) in enumerate(zip(cerebro.datas, self.schedule.group_of, strict=True)):
+                ticks = self._grow(number) if self.taken is not None else self.clocks[group]
+                attached.data(data, self.clocks[group], ticks)
+                feeds[data] = Feed(data, self.clocks[group], ticks)
             for seat in self.seats:
                 seat.attach(attached)
             attached.behind(broker, LeanBroker)
             broker.attach(self, feeds, self._hears_orders())
             if self.defers:
-                self.history = History(broker, self.schedule.times, self._places)
+                self.history = History(broker, self.schedule.clock, self._places)
             for seat in self.seats:
                 seat.audience.attach()
             yield
@@ -218,15 +252,20 @@ class Run:
             attached.detach()
 
 
-def _defers(cerebro: Any, schedule: Schedule) -> bool:
+def _defers(cerebro: Any, schedule: Schedule, taken: list[Taken] | None) -> bool:
     """Return whether values can be rebuilt after the run: plain assets, finite prices, time that goes on."""
     broker = cerebro._broker
+    if any(data.replaying for data in cerebro.datas) or not schedule.is_steady():
+        return False
     plain = all(is_plain(broker.getcommissioninfo(data)) and data._compensate is None for data in cerebro.datas)
-    closes = (np.frombuffer(data.lines.close.array, dtype=np.float64) for data in cerebro.datas)
+    if taken is None:
+        closes = [data.lines.close.array for data in cerebro.datas]
+    else:
+        closes = [each.columns[0] for each in taken]
     return bool(
         plain
         and broker.p.shortcash
         and not broker._userhist
-        and all(np.isfinite(each).all() for each in closes)
-        and (schedule.times[1:] >= schedule.times[:-1]).all()
+        and all(np.isfinite(np.frombuffer(each, dtype=np.float64)).all() for each in closes if len(each))
+        and (schedule.clock[1:] >= schedule.clock[:-1]).all()
     )

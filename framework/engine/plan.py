@@ -39,8 +39,20 @@ def check(cerebro: Any, strategies: list[Any]) -> None:
     _check_broker(cerebro._broker)
     for strategy in strategies:
         _check_class("strategy", type(strategy), bt.Strategy, _STRATEGY)
-    for data in cerebro.datas:
-        _check_data(data)
+    if cerebro._dopreload:
+        for data in cerebro.datas:
+            _check_data(data)
+    else:
+        _check_stream(cerebro)
+
+
+def _check_stream(cerebro: Any) -> None:
+    if not cerebro._dorunonce:
+        raise Unplanned("runonce is off, or an indicator switches it off")
+    if cerebro.stores or any(data.notifs for data in cerebro.datas):
+        raise Unplanned("a store")
+    if cerebro.p.lookahead:
+        raise Unplanned("lookahead with bars one by one")
 
 
 def _check_cerebro(cerebro: Any) -> None:
@@ -82,7 +94,9 @@ def instants(data: Any) -> Any:
     return np.frombuffer(line.array, dtype=np.float64, count=line.buflen()).copy()
 
 
-def groups(strategy: Any, datas: list[Any], group_of: tuple[int, ...]) -> list[tuple[Any, int]]:
+def groups(
+    strategy: Any, datas: list[Any], group_of: tuple[int, ...], cerebro_preloads: bool = True
+) -> list[tuple[Any, int]]:
     """Return a strategy's indicators and the group of feeds whose bars each follows."""
     known: dict[int, int] = {}
     for data, group in zip(datas, group_of, strict=True):
@@ -91,7 +105,7 @@ def groups(strategy: Any, datas: list[Any], group_of: tuple[int, ...]) -> list[t
     found = []
     for indicator in strategy._lineiterators[strategy.IndType]:
         group = known.get(id(_clock(indicator)), -1)
-        if group < 0:
+        if group < 0 and cerebro_preloads:
             raise Unplanned(f"the clock of indicator {type(indicator).__name__} is not a data feed's")
         known[id(indicator)] = group
         if hasattr(indicator.lines, "lines"):

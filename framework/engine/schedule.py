@@ -14,11 +14,27 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Schedule:
-    """The steps of a run: at `times[step]`, the feeds of group `group_of[feed]` stand at `places[group][step]`."""
+    """The steps of a run: at `times[step]`, the feeds of group `group_of[feed]` stand at `places[group][step]`.
+
+    Where lines grow during the run, `own` says where the strategy's lines stand and `stamps` what its
+    clock shows; elsewhere each step is a bar of the strategy's, and its clock shows the step's time.
+    """
 
     times: NDArray[np.float64]
     places: tuple[Places, ...]
     group_of: tuple[int, ...]
+    own: Places | None = None
+    stamps: NDArray[np.float64] | None = None
+
+    @property
+    def clock(self) -> NDArray[np.float64]:
+        """What the strategy's clock shows at each step."""
+        return self.times if self.stamps is None else self.stamps
+
+    def is_steady(self, group: int | None = None) -> bool:
+        """Return whether a group (None: the strategy) moves at every step."""
+        places = self.own if group is None else self.places[group]
+        return places is None or bool((places == np.arange(len(self.times))).all())
 
 
 def merged(feeds: list[NDArray[np.float64]]) -> Schedule:

@@ -6,10 +6,12 @@ Backtrader's own empty method is left out.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from framework.engine.audience import Audience
 from framework.engine.clocks import Attached, Clock
+from framework.engine.growth import Growth, LineGrowth, OwnGrowth
 from framework.engine.orders import pending_bits
 from framework.engine.schedule import statuses
 from framework.engine.trades import booked, copied, new_trade
@@ -17,11 +19,24 @@ from framework.engine.trades import booked, copied, new_trade
 _NAN = float("nan")
 
 
-class Seat:
-    """One strategy in a run; `groups` says which feeds' bars each of its indicators follows."""
+@dataclass(slots=True)
+class Indicators:
+    """A strategy's indicators: each with the group of feeds it follows, or stepped as in stock.
 
-    def __init__(self, run: Any, strategy: Any, groups: list[tuple[Any, int]]) -> None:
-        self.run, self.strategy, self.groups = run, strategy, groups
+    `columns` holds, where lines grow during the run, what each ready indicator's lines will be.
+    """
+
+    groups: list[tuple[Any, int]] = field(default_factory=list)
+    stepped: list[Any] = field(default_factory=list)
+    columns: list[tuple[Any, Any, int]] = field(default_factory=list)
+
+
+class Seat:
+    """One strategy in a run."""
+
+    def __init__(self, run: Any, strategy: Any, indicators: Indicators) -> None:
+        self.run, self.strategy, self.indicators = run, strategy, indicators
+        self.growths: list[Growth] = []
         self.clock = Clock()
         self.status = statuses(run.schedule, strategy._minperiods).tolist()
         self.ready = next((step for step, missing in enumerate(self.status) if missing < 0), len(self.status))
@@ -30,19 +45,32 @@ class Seat:
     def attach(self, attached: Attached) -> None:
         """Let the strategy's lines and its indicators' lines follow clocks."""
         run, strategy = self.run, self.strategy
-        clocks = [self.clock] if len(run.moves) == 1 else [Clock() for _ in run.moves]
-        self.moves = [] if len(run.moves) == 1 else list(zip(clocks, run.places, strict=True))
-        for indicator, group in self.groups:
+        alone = len(run.moves) == 1 and run.taken is None
+        clocks = [self.clock] if alone else [Clock() for _ in run.moves]
+        self.moves = [] if alone or run.taken is not None else list(zip(clocks, run.places, strict=True))
+        for indicator, group in self.indicators.groups:
             attached.series(indicator, clocks[group])
         attached.series(strategy, self.clock)
-        clock_line = strategy.lines.datetime
-        self.append_time = clock_line.array.append
-        self.own = [line.array for line in strategy.lines if line is not clock_line]
+        stamp = strategy.lines.datetime
+        own = [line for line in strategy.lines if line is not stamp]
+        self.append_time, self.own = stamp.array.append, [line.array for line in own]
+        if run.taken is not None:
+            for group, clock in enumerate(clocks):
+                columns = [(line, column) for line, column, place in self.indicators.columns if place == group]
+                self.growths.append(LineGrowth(columns, clock, run.places[group]))
+            self.growths.append(OwnGrowth(stamp, own, run.stamps, self.clock, run.schedule.own.tolist()))
+
+    def move(self, now: int) -> None:
+        """Move the strategy's own lines and its indicators' to a step, where lines grow during the run."""
+        for growth in self.growths:
+            growth.move(now)
+        for indicator in self.indicators.stepped:
+            indicator._next()
 
     def detach(self) -> None:
         self.audience.open()
-        if self.clock.at >= 0:
-            self.strategy._minperstatus = self.status[self.clock.at]
+        if (now := self.run.time()) >= 0:
+            self.strategy._minperstatus = self.status[now]
 
     def take(self, order: Any) -> None:
         """Book an order's news: stock's `_addnotification`."""
@@ -84,12 +112,15 @@ class Seat:
     def play(self, now: int, when: float) -> None:
         """Play the strategy's part of a bar: stock's `_oncepost`."""
         strategy, audience = self.strategy, self.audience
-        for clock, places in self.moves:
-            clock.at = places[now]
-        self.clock.at = now
-        self.append_time(when)
-        for line in self.own:
-            line.append(_NAN)
+        if self.growths:
+            self.move(now)
+        else:
+            for clock, places in self.moves:
+                clock.at = places[now]
+            self.clock.at = now
+            self.append_time(when)
+            for line in self.own:
+                line.append(_NAN)
         audience.begin()
         missing = strategy._minperstatus = self.status[now]
         if missing < 0:
