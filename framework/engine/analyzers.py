@@ -164,6 +164,8 @@ DEFERRED: dict[type[Any], CatchUp] = {
     a.GrossLeverage: gross_leverage,
 }
 
+READ_FEEDS = (a.PositionsValue, a.GrossLeverage)
+
 GATED = (a.Transactions,)
 """Analyzers whose `next` does nothing on a bar on which no order was notified."""
 

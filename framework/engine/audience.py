@@ -54,6 +54,12 @@ class Audience:
                 self.watching.append((stage, observer))
         self._collect()
 
+    def _is_possible(self, analyzer: Any) -> bool:
+        """Return whether an analyzer that reads feeds can do so: a line that grows has no bar at first."""
+        if self.run.taken is None or type(analyzer) not in analyzers.READ_FEEDS:
+            return True
+        return all(places[0] >= 0 for places in self.run.schedule.places)
+
     def _moves_always(self, observer: Any) -> bool:
         """Return whether an observer's lines grow at every step: its clock's do."""
         run = self.run
@@ -63,7 +69,7 @@ class Audience:
         return number is not None and bool(run.schedule.is_steady(number))
 
     def _place(self, stage: int, root: Any, family: list[Any], defer: bool) -> None:
-        ways = [analyzers.catch_up_of(each) for each in family]
+        ways = [analyzers.catch_up_of(each) if self._is_possible(each) else None for each in family]
         known = all(
             way is not None or type(each) in analyzers.GATED or analyzers.is_silent(each)
             for each, way in zip(family, ways, strict=True)

@@ -239,7 +239,7 @@ class LeanBroker(bt.BackBroker):  # type: ignore[misc]
     def _entered(self, order: Any, oco: Any, info: dict[str, Any], check: bool) -> Any:
         if info:
             order.addinfo(**info)
-        if oco is not None:
+        if oco is not None or order.parent is not None or not order.transmit:
             self._ocoize(order, oco)
         return self.submit(order, check=check)
 
@@ -271,7 +271,8 @@ class LeanBroker(bt.BackBroker):  # type: ignore[misc]
         """Return the group an order belongs to; a parent sent on its own has no entry here yet."""
         parent = order.parent
         known = parent is None or parent.ref in self._pchildren or parent.ref in self._parted
-        if not known and parent.transmit:
+        if not known and parent.transmit and parent.parent is None:
+            self._alone(parent)
             if parent.alive():
                 self._pchildren[parent.ref].append(parent)
             elif parent.status == _COMPLETED:
@@ -290,13 +291,16 @@ class LeanBroker(bt.BackBroker):  # type: ignore[misc]
 
     def _ocoize(self, order: Any, oco: Any) -> None:
         """Group two orders. One that is alone is a group in stock; here it becomes one when it must."""
-        if oco is None:
-            return
-        if oco.ref not in self._ocos:
-            self._ocos[oco.ref] = oco.ref
-            if not oco.executed.size:
-                self._ocol[oco.ref].append(oco.ref)
+        if oco is not None:
+            self._alone(oco)
         super()._ocoize(order, oco)
+
+    def _alone(self, order: Any) -> None:
+        """Make an order the group of one that it is in stock from the start, until it is first executed."""
+        if order.ref not in self._ocos:
+            self._ocos[order.ref] = order.ref
+            if not order.executed.size:
+                self._ocol[order.ref].append(order.ref)
 
     def _ococheck(self, order: Any) -> None:
         if order.ref in self._ocos:
