@@ -30,12 +30,16 @@ _NO_LOOP = (bt.LineIterator.once, bt.LineRoot.once)
 
 @dataclass(slots=True)
 class Taken:
-    """What one feed delivered: at each step where it stood, and where its ticks stood."""
+    """What one feed delivered: at each step where it stood, where its ticks stood, how many bars it had loaded.
+
+    Of a replayed feed also its last bars, from the one before where it stood, and its ticks.
+    """
 
     data: Any
     places: list[int] = field(default_factory=list)
     ticks: list[int] = field(default_factory=list)
-    bars: list[list[float]] = field(default_factory=list)
+    loaded: list[int] = field(default_factory=list)
+    bars: list[list[list[float]]] = field(default_factory=list)
     prices: list[list[Any]] = field(default_factory=list)
     columns: list[array.array[float]] = field(default_factory=list)
 
@@ -91,9 +95,11 @@ def _take(ordered: list[Any], taken: dict[int, Taken], fresh: set[int]) -> None:
         one = taken[id(data)]
         place = len(data) - 1
         one.places.append(place)
+        one.loaded.append(data.buflen())
         one.ticks.append(place if id(data) in fresh else one.ticks[-1] if one.ticks else -1)
         if data.replaying:
-            one.bars.append([line[0] for line in data.lines] if place >= 0 else [])
+            start = max(place - 1, 0)
+            one.bars.append([list(line.array[start:]) for line in data.lines])
             one.prices.append([getattr(data, name, None) for name in _TICKS])
 
 
@@ -106,7 +112,8 @@ def _schedule(found: list[Taken], times: list[float]) -> Schedule:
         number = each.data.lines.datetime
         line = next(n for n, one in enumerate(each.data.lines) if one is number)
         if each.data.replaying:
-            column = np.array([bar[line] if bar else -np.inf for bar in each.bars])
+            pairs = zip(each.bars, each.places, strict=True)
+            column = np.array([bar[line][min(place, 1)] if place >= 0 else -np.inf for bar, place in pairs])
         else:
             column = np.frombuffer(each.columns[line], dtype=np.float64)[where]
         stamps = np.where(where >= 0, np.maximum(stamps, column), stamps)

@@ -22,6 +22,7 @@ from framework.engine.once import worked_out
 from framework.engine.prepare import prepared
 from framework.engine.schedule import merged
 from framework.engine.seat import Indicators
+from framework.errors import ConfigError
 
 _log = logging.getLogger("switchback.engine")
 
@@ -33,11 +34,14 @@ class Cerebro(bt.Cerebro):  # type: ignore[misc]
     """A drop-in for `bt.Cerebro`.
 
     - `engine` (default "lean"): "stock" runs Backtrader's own loop.
+    - `intrabar` (default False): the broker plays each bar along its path while the strategy still sees
+      the bar before, fills are told on the way, and orders sent in answer work the rest of it. Results
+      are then not stock's; `ConfigError` where the run cannot be lean.
 
-    After a run the attribute `engine` is "lean", or "stock: " and the reason.
+    After a run the attribute `engine` is "lean", "lean, intrabar", or "stock: " and the reason.
     """
 
-    params = (("engine", "lean"),)
+    params = (("engine", "lean"), ("intrabar", False))
 
     engine = ""
 
@@ -59,7 +63,7 @@ class Cerebro(bt.Cerebro):  # type: ignore[misc]
             self._is_stock(str(reason))
             super()._runonce(runstrats)
             return
-        self._say("lean")
+        self._is_lean()
         self._played(run)
 
     def _runnext(self, runstrats: list[Any]) -> None:
@@ -69,7 +73,7 @@ class Cerebro(bt.Cerebro):  # type: ignore[misc]
             self._is_stock(str(reason))
             super()._runnext(runstrats)
             return
-        self._say("lean")
+        self._is_lean()
         self._played(self._planned_ahead(runstrats))
 
     def _planned(self, strategies: list[Any]) -> Run:
@@ -94,7 +98,12 @@ class Cerebro(bt.Cerebro):  # type: ignore[misc]
         finally:
             self._run = None
 
+    def _is_lean(self) -> None:
+        self._say("lean, intrabar" if self.p.intrabar else "lean")
+
     def _is_stock(self, reason: str) -> None:
+        if self.p.intrabar:
+            raise ConfigError(f"intrabar=True needs the lean engine, but this run is stock's: {reason}; leave one out")
         self._say(f"stock: {reason}")
 
     def _say(self, engine: str) -> None:

@@ -141,7 +141,8 @@ class Attached:
         """Put a class behind an instance's own, before the one it was derived from."""
         self._classes.append((item, type(item)))
         cls = type(item)
-        item.__class__ = base if cls in base.__bases__ else _behind(cls, base)
+        stock = {each for each in base.__mro__ if each.__module__.startswith("backtrader.")}
+        item.__class__ = base if cls in stock else _behind(cls, base)
 
     def series(self, item: Any, clock: Clock) -> None:
         """Let all lines of a data feed, an indicator or a strategy follow a clock."""

@@ -35,31 +35,31 @@ class LineGrowth:
 class DataGrowth:
     """A feed's lines; a replayed feed's last bar changes until it is complete."""
 
-    __slots__ = ("_bars", "_clock", "_columns", "_data", "_lines", "_places", "_prices", "_ticks", "_ticks_at")
+    __slots__ = ("_bars", "_clock", "_columns", "_data", "_lines", "_loaded", "_places", "_prices", "_ticks", "_ticks_at")
 
     def __init__(self, taken: Any, clock: Clock, places: Any, ticks: Clock) -> None:
         self._data, self._clock, self._places = taken.data, clock, places
         self._lines = [line.array for line in taken.data.lines]
         self._columns = [(line.append, column) for line, column in zip(self._lines, taken.columns, strict=True)]
-        self._ticks, self._ticks_at = ticks, taken.ticks
+        self._ticks, self._ticks_at, self._loaded = ticks, taken.ticks, taken.loaded
         self._bars, self._prices = taken.bars, taken.prices
 
     def move(self, now: int) -> None:
         place, clock = self._places[now], self._clock
         if self._bars:
             self._replay(now, place)
-        elif place != clock.at:
-            for append, column in self._columns:
-                append(column[place])
+        else:
+            for number in range(len(self._lines[0]), self._loaded[now]):  # a bar may be loaded before it is due
+                for append, column in self._columns:
+                    append(column[number])
         clock.at = place
         self._ticks.at = self._ticks_at[now]
 
     def _replay(self, now: int, place: int) -> None:
-        for line, value in zip(self._lines, self._bars[now], strict=False):
-            if place == self._clock.at:
-                line[-1] = value
-            else:
-                line.append(value)
+        start = max(place - 1, 0)
+        for line, last in zip(self._lines, self._bars[now], strict=True):
+            del line[start:]
+            line.extend(last)
         vars(self._data).update(zip(_TICKS, self._prices[now], strict=True))
 
 

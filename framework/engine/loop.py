@@ -18,6 +18,7 @@ from framework.engine.broker import Feed, LeanBroker, is_plain
 from framework.engine.clocks import Attached, Clock
 from framework.engine.growth import DataGrowth, Growth
 from framework.engine.history import History
+from framework.engine.intrabar import Bar, IntrabarBroker
 from framework.engine.schedule import Schedule
 from framework.engine.seat import Indicators, Seat
 
@@ -45,7 +46,8 @@ class Run:
         self.stamps = array.array("d", schedule.clock.tobytes())
         self.awake: list[Any] = []
         self.now = self.brokered = self.quiet_at = -1
-        self.quick = cerebro.p.quicknotify
+        self.intrabar = cerebro.p.intrabar
+        self.quick = cerebro.p.quicknotify or self.intrabar
         self.timed = bool(cerebro._timers or cerebro._timerscheat)
         self.defers = _defers(cerebro, schedule, taken)
         self.history: History | None = None
@@ -161,6 +163,8 @@ class Run:
         if self.careful:
             broker._settle()
         self.now = now
+        if self.intrabar:
+            broker.along(self._bars(now), self._deliver)
         for growth in self.growths:
             growth.move(now)
         if self.taken is None:
@@ -202,6 +206,17 @@ class Run:
         self.growths.append(DataGrowth(one, self.clocks[number], self.places[number], ticks))
         return ticks
 
+    def _bars(self, now: int) -> list[Bar]:
+        """Return the bars that are due at a step, before they are delivered."""
+        bars = []
+        for number, data in enumerate(self.cerebro.datas):
+            group = self.schedule.group_of[number]
+            place = self.places[group][now]
+            if place != self.clocks[group].at:
+                columns = self.taken[number].columns if self.taken else [line.array for line in data.lines]
+                bars.append(Bar.of(data, columns, place))
+        return bars
+
     def _is_careful(self) -> bool:
         """Return whether somebody may ask the broker for a value before it has seen the bar."""
         cerebro, broker = self.cerebro, self.broker
@@ -216,7 +231,7 @@ class Run:
 
     def _is_always(self) -> bool:
         """Return whether every bar must be looked at in full."""
-        return self.timed or self.cerebro.p.cheat_on_open or len(self.seats) > 1 or self.seats[0].audience.hears_bars
+        return self.timed or self.intrabar or self.cerebro.p.cheat_on_open or len(self.seats) > 1 or self.seats[0].audience.hears_bars
 
     def _hears_orders(self) -> bool:
         return any(seat.audience.hears_orders for seat in self.seats)
@@ -237,7 +252,7 @@ class Run:
                 feeds[data] = Feed(data, self.clocks[group], ticks)
             for seat in self.seats:
                 seat.attach(attached)
-            attached.behind(broker, LeanBroker)
+            attached.behind(broker, IntrabarBroker if self.intrabar else LeanBroker)
             broker.attach(self, feeds, self._hears_orders())
             if self.defers:
                 self.history = History(broker, self.schedule.clock, self._places)

@@ -35,6 +35,8 @@ def check(cerebro: Any, strategies: list[Any]) -> None:
         raise Unplanned("writer")
     if cerebro._fhistory is not None:
         raise Unplanned("fund history")
+    if cerebro.p.intrabar and any(data.replaying for data in cerebro.datas):
+        raise Unplanned("a replayed feed")
     _check_cerebro(cerebro)
     _check_broker(cerebro._broker)
     for strategy in strategies:

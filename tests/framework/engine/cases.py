@@ -138,8 +138,15 @@ def replayed_beside(cerebro: Any) -> None:
     cerebro.replaydata(data, timeframe=bt.TimeFrame.Minutes, compression=15, name="fifteen")
 
 
+def replayed_two(cerebro: Any) -> None:
+    for seed in (1, 2):
+        data = feed(_holes(bars(seed=seed), seed), f"data{seed}")
+        cerebro.replaydata(data, timeframe=bt.TimeFrame.Minutes, compression=5, name=f"five{seed}")
+
+
 SHAPES: list[Setting] = [one, three, holes, late, frames, slow_first, daily, doubled, short, zoned]
-RESAMPLED: list[Setting] = [resampled, only_resampled, resampled_many, resampled_two, replayed, replayed_beside]
+RESAMPLED: list[Setting] = [resampled, only_resampled, resampled_many, resampled_two, replayed, replayed_beside,
+                              replayed_two]  # fmt: skip
 
 
 def plain(cerebro: Any) -> None: ...
