@@ -79,7 +79,9 @@ def frame(columns: Columns) -> Any:
     return pd.DataFrame({name: getattr(columns, name) for name in names}, index=pd.DatetimeIndex(columns.end))
 
 
-def run(engine: type[Any], frames: list[Any], strategy: type[Any], *, six: bool = False, five: bool = False, **params: Any) -> Any:
+def run(
+    engine: type[Any], frames: list[Any], strategy: type[Any], *, six: bool = False, five: bool = False, **params: Any
+) -> Any:
     """Load and run; stock and ours get the same `PandasData`."""
     cerebro = engine()
     cerebro.broker.setcash(1_000_000.0 * len(frames))

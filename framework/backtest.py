@@ -15,7 +15,7 @@ from framework import tables
 from framework.calendar import utc_to_wall
 from framework.columns import instant
 from framework.engine.calendar import TradingCalendar
-from framework.engine.compat import MendedCerebro
+from framework.engine.cerebro import Cerebro
 from framework.engine.data import BarData, bt_timeframe
 from framework.engine.dates import date2num
 from framework.engine.recorder import EquityCurve, Recorder
@@ -71,7 +71,7 @@ def play(backtest: Backtest) -> Result:
     return _result(backtest, strategy)
 
 
-class _Cerebro(MendedCerebro):
+class _Cerebro(Cerebro):
     """A Cerebro whose timers mean the exchange's clock, as all times in a run do; stock's mean UTC."""
 
     def _add_timer(self, *args: Any, tzdata: Any = None, **kwargs: Any) -> Any:
@@ -83,7 +83,7 @@ def _instants(feeds: Sequence[Feed]) -> int:
     return len(np.unique(np.concatenate([feed.bars.end for feed in feeds])))
 
 
-def _played(cerebro: MendedCerebro) -> int:
+def _played(cerebro: Cerebro) -> int:
     running = getattr(cerebro, "runningstrats", None)
     return len(running[0]) if running else 0
 
@@ -161,7 +161,7 @@ def _result(backtest: Backtest, strategy: bt.Strategy) -> Result:
         timeframe=own[0].timeframe,
         calendar=own[0].calendar,
         cash=backtest.cash,
-        engine="stock",
+        engine=strategy.cerebro.engine,
         notes=notes,
     )
 

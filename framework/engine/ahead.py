@@ -128,7 +128,11 @@ def is_ready(item: Any, group: int, known: dict[int, int], replayed: set[int], b
     So it is where it and all under it are calculations without a memory of their own, and all they
     read moves with the same feed.
     """
-    if group in replayed or item._minperiod > bars or type(item)._next not in (bt.LineIterator._next, linebuffer.LineActions._next):
+    if (
+        group in replayed
+        or item._minperiod > bars
+        or type(item)._next not in (bt.LineIterator._next, linebuffer.LineActions._next)
+    ):
         return False
     known[id(item)] = group
     if isinstance(item, linebuffer.LineActions):

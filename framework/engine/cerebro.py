@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import backtrader as bt
-
 from framework.engine import plan
 from framework.engine.ahead import taken_ahead
+from framework.engine.compat import MendedCerebro, is_short
 from framework.engine.feed import columnar
 from framework.engine.loop import Run
 from framework.engine.once import worked_out
@@ -30,7 +29,7 @@ _YOUNG = 50_000
 """New objects between two looks of the garbage collector during a run (CPython's own: 700)."""
 
 
-class Cerebro(bt.Cerebro):  # type: ignore[misc]
+class Cerebro(MendedCerebro):
     """A drop-in for `bt.Cerebro`.
 
     - `engine` (default "lean"): "stock" runs Backtrader's own loop.
@@ -78,6 +77,8 @@ class Cerebro(bt.Cerebro):  # type: ignore[misc]
 
     def _planned(self, strategies: list[Any]) -> Run:
         plan.check(self, strategies)
+        if any(is_short(strategy) for strategy in strategies):
+            raise plan.Unplanned("a feed is shorter than its indicators need")
         schedule = merged([plan.instants(data) for data in self.datas])
         found = [Indicators(plan.groups(strategy, self.datas, schedule.group_of)) for strategy in strategies]
         for strategy in strategies:

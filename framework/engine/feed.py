@@ -95,7 +95,7 @@ def _is_usual(times: Instants) -> bool:
 
 def from_csv(data: Any) -> Loaded:
     """Return a file's columns. What has been read is given back where it must be read row by row."""
-    if data.p.timeframe >= bt.TimeFrame.Days and data._tz is not None or not data._dtstr:
+    if (data.p.timeframe >= bt.TimeFrame.Days and data._tz is not None) or not data._dtstr:
         return None
     try:
         start = data.f.tell()

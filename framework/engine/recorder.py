@@ -8,6 +8,7 @@ from typing import Any
 
 import backtrader as bt
 
+from framework.engine.history import Series
 from framework.engine.translate import has_limit, symbol_of
 
 
@@ -77,6 +78,10 @@ class EquityCurve(bt.Analyzer):
     def next(self) -> None:
         self.times.append(self.strategy.lines.datetime[0])
         self.values.append(self.strategy.broker.getvalue())
+
+    def catch_up(self, series: Series, notified: int, done: int) -> None:
+        """Take what the engine worked out after the run (`framework.engine.analyzers`)."""
+        self.times, self.values = series.times[:done].tolist(), series.value[:done].tolist()
 
 
 def _order_row(order: Any) -> dict[str, Any]:

@@ -132,4 +132,3 @@ class Seat:
         audience.end(missing)
         strategy._orderspending = []
         strategy._tradespending = []
-

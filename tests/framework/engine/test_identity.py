@@ -6,6 +6,7 @@ import itertools
 import random
 from typing import Any
 
+import backtrader as bt
 import cases
 import pytest
 import strategies_zoo as zoo
@@ -16,12 +17,18 @@ from framework.engine import analyzers, broker, history, observers, orders, trad
 _LOOKS = {"on_open": zoo.OpenCheater, "percent_sizer": zoo.Sized, "three": zoo.Rotating, "signal": zoo.Signals}
 
 
+_SHORT = "IndexError: array assignment index out of range"
+"""How stock ends where a feed has fewer bars than an indicator needs."""
+
+
 def _name(value: Any) -> str:
     return getattr(value, "__name__", str(value))
 
 
 def _same(strategy: type[Any], shape: cases.Setting, *settings: cases.Setting, watch: bool = False) -> str:
     stock, ours, engine = cases.both(strategy, shape, *settings, watch=watch)
+    if stock == _SHORT:  # mended: what stock gives bar by bar is what ours gives
+        stock, _ = cases.played(bt.Cerebro, strategy, shape, *settings, watch=watch, runonce=False)
     if isinstance(stock, str) or isinstance(ours, str):
         assert stock == ours
     else:
