@@ -9,18 +9,20 @@ from datetime import datetime, tzinfo
 from typing import Any, TypeAlias
 
 import backtrader as bt
+import numpy as np
 
 from framework import tables
 from framework.calendar import utc_to_wall
 from framework.columns import instant
 from framework.engine.calendar import TradingCalendar
-from framework.engine.compat import MendedCerebro
+from framework.engine.cerebro import Cerebro
 from framework.engine.data import BarData, bt_timeframe
 from framework.engine.dates import date2num
-from framework.engine.recorder import Recorder
+from framework.engine.recorder import EquityCurve, Recorder
 from framework.engine.ruled import RuledBroker
 from framework.feeding import Feed
 from framework.ports import Venue
+from framework.progress import watched
 from framework.result import Result
 
 log = logging.getLogger("switchback.run")
@@ -47,23 +49,43 @@ class Backtest:
     analyzers: Sequence[Analyzer]
     tz: tzinfo | None
     quicknotify: bool
+    progress: bool | None
 
 
 def play(backtest: Backtest) -> Result:
     """Run it, and return what came of it."""
-    cerebro = MendedCerebro(stdstats=False, quicknotify=backtest.quicknotify, tz=_zone(backtest))
+    cerebro = _Cerebro(stdstats=False, quicknotify=backtest.quicknotify, tz=_zone(backtest))
     for feed in backtest.feeds:
         cerebro.adddata(_data(feed, _zone(backtest)), name=feed.name)
     cerebro.setbroker(_broker(backtest))
     cerebro.addstrategy(backtest.strategy, **backtest.params)
     cerebro.addanalyzer(Recorder, _name="recorder")
+    cerebro.addanalyzer(EquityCurve, _name="equity")
     for analyzer, options in map(_with_options, backtest.analyzers):
         cerebro.addanalyzer(analyzer, **options)
     if backtest.sizer is not None:
         sizer, options = _sizer(backtest.sizer)
         cerebro.addsizer(sizer, **options)
-    (strategy,) = cerebro.run()
+    with watched(_instants(backtest.feeds), lambda: _played(cerebro), backtest.progress):
+        (strategy,) = cerebro.run()
     return _result(backtest, strategy)
+
+
+class _Cerebro(Cerebro):
+    """A Cerebro whose timers mean the exchange's clock, as all times in a run do; stock's mean UTC."""
+
+    def _add_timer(self, *args: Any, tzdata: Any = None, **kwargs: Any) -> Any:
+        return super()._add_timer(*args, tzdata=self.datas[0] if tzdata is None else tzdata, **kwargs)
+
+
+def _instants(feeds: Sequence[Feed]) -> int:
+    """Return how many instants the bars of all feeds end at: each is one `next`."""
+    return len(np.unique(np.concatenate([feed.bars.end for feed in feeds])))
+
+
+def _played(cerebro: Cerebro) -> int:
+    running = getattr(cerebro, "runningstrats", None)
+    return len(running[0]) if running else 0
 
 
 def _zone(backtest: Backtest) -> tzinfo:
@@ -130,7 +152,7 @@ def _result(backtest: Backtest, strategy: bt.Strategy) -> Result:
     own = [feed for feed in backtest.feeds if not feed.is_resampled]
     return Result(
         strategy=strategy,
-        equity=tables.equity(recorder, min(_number(feed.opens_at) for feed in own)),
+        equity=tables.equity(strategy.analyzers.equity, min(_number(feed.opens_at) for feed in own)),
         orders=tables.orders(recorder),
         fills=tables.fills(recorder),
         trades=tables.trades(recorder),
@@ -139,7 +161,7 @@ def _result(backtest: Backtest, strategy: bt.Strategy) -> Result:
         timeframe=own[0].timeframe,
         calendar=own[0].calendar,
         cash=backtest.cash,
-        engine="stock",
+        engine=strategy.cerebro.engine,
         notes=notes,
     )
 

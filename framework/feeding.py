@@ -107,14 +107,27 @@ def _reaching(source: Source, longer: Sequence[Timeframe], periods: Periods) -> 
     assert source.start is not None
     days = max(_days(timeframe, period, source.calendar) for (_, timeframe), period in periods.items())
     feeds: list[Feed] = []
+    history: Mapping[str, Columns] = {}
     for look in range(_LOOKS):
         lead = source.start - _days_before(source.start, days * 2**look, source.calendar)
-        found = _feeds(source, longer, source.history(lead))
+        history = source.history(lead)
+        found = _feeds(source, longer, history)
         grew = not feeds or sum(feed.warm for feed in found) > sum(feed.warm for feed in feeds)
         feeds = found
         if not grew or not waiting(feeds, periods):
             break
-    return feeds
+    first = min((_needed_after(feed, periods) for feed in feeds), default=None, key=_earliest)
+    return _feeds(source, longer, {symbol: bars.between(first, None) for symbol, bars in history.items()})
+
+
+def _needed_after(feed: Feed, periods: Periods) -> datetime | None:
+    """Return the end of the bar before the first that a feed's warm-up needs; None where all are needed."""
+    spare = feed.warm - periods[feed.symbol, feed.timeframe]
+    return moment(feed.bars.end[spare - 1]) if spare > 0 else None
+
+
+def _earliest(at: datetime | None) -> datetime:
+    return at or datetime.min.replace(tzinfo=UTC)
 
 
 def _days(timeframe: Timeframe, bars: int, calendar: Calendar) -> int:

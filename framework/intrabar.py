@@ -1,31 +1,18 @@
-"""The path that a price is taken to have gone inside a bar: open, nearer extreme, other extreme, close.
+"""The way a price takes within a bar, as backtests and the sandbox assume it.
 
-A bar does not say which extreme came first. The rule here is the usual one: the extreme nearer to the
-open came first; where both are as near, the low. Backtests with an intrabar path, and the sandbox's
-matching, both read this function.
+A bar says where the price began, how far it went and where it ended, not in which order. The usual
+assumption is that it went to the nearer extreme first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 
-Path = tuple[float, float, float, float]
-"""Four prices in the order in which they traded."""
+def path(open: float, high: float, low: float, close: float) -> tuple[float, float, float, float]:
+    """Return the price's turning points within a bar: open, nearer extreme, other extreme, close.
 
-Leg = tuple[float, float, float, float]
-"""A stretch of the path as (open, high, low, close)."""
-
-
-def path(open: float, high: float, low: float, close: float) -> Path:
-    """Return the four prices of a bar in the order in which they are taken to have traded."""
-    return (open, high, low, close) if high - open < open - low else (open, low, high, close)
-
-
-def legs(open: float, high: float, low: float, close: float) -> Iterator[Leg]:
-    """Yield the bar as four smaller ones: the open alone, then each way from one price to the next.
-
-    A price between two points of the path is passed, so an order there fills at its own price.
+    Where both are equally near, a bar that rose is taken to have dipped first, and one that fell to have
+    risen first.
     """
-    points = path(open, high, low, close)
-    for before, after in zip((open, *points[:-1]), points, strict=True):
-        yield before, max(before, after), min(before, after), after
+    up, down = high - open, open - low
+    falls_first = down < up or (down == up and close >= open)
+    return (open, low, high, close) if falls_first else (open, high, low, close)

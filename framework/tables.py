@@ -9,7 +9,7 @@ import backtrader as bt
 import numpy as np
 import pandas as pd
 
-from framework.engine.recorder import Recorder
+from framework.engine.recorder import EquityCurve, Recorder
 from framework.engine.translate import symbol_of
 
 ORDERS = (
@@ -20,6 +20,7 @@ FILLS = ("ref", "symbol", "time", "side", "size", "price", "value", "commission"
 TRADES = (
     "symbol", "direction", "size", "entry_time", "exit_time", "entry_price", "exit_price", "commission", "pnl",
 )  # fmt: skip
+TEXTS = frozenset({"symbol", "side", "type", "status", "reason", "direction"})
 POSITIONS = ("symbol", "size", "price", "last", "value", "pnl")
 
 
@@ -29,9 +30,9 @@ def times(numbers: Iterable[float | None]) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(np.array(converted, dtype="datetime64[us]"), tz="UTC")
 
 
-def equity(recorder: Recorder, opens_at: float) -> pd.Series[float]:
+def equity(curve: EquityCurve, opens_at: float) -> pd.Series[float]:
     """Return the account's value after each instant that ends after `opens_at` (a date number)."""
-    moments, values = np.array(recorder.times), np.array(recorder.values, dtype=float)
+    moments, values = np.array(curve.times), np.array(curve.values, dtype=float)
     kept = moments > opens_at
     index = instants(moments[kept]).rename("time")
     return pd.Series(values[kept], index=index, name="equity")
@@ -53,6 +54,8 @@ _DAY_MS = 86_400_000.0
 def table(rows: Iterable[dict[str, Any]], columns: Sequence[str], moments: Sequence[str] = ()) -> pd.DataFrame:
     """Return rows as a table whose columns named in `moments` are UTC times."""
     frame = pd.DataFrame(list(rows), columns=list(columns))
+    if frame.empty:  # pandas cannot tell numbers from texts where there is no row
+        frame = frame.astype({name: float for name in columns if name not in TEXTS})
     for name in moments:
         frame[name] = times(None if pd.isna(each) else each for each in frame[name])
     return frame

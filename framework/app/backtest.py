@@ -41,6 +41,7 @@ def main(options: argparse.Namespace) -> None:
     from framework.app.options import params, source
     from framework.runner import run
 
+    _check_paths(options)
     strategy = naming.strategy(options.strategy)
     result = run(
         strategy,
@@ -62,6 +63,21 @@ def _venue(name: str | None) -> Venue | None:
     from brokers import AlpacaVenue
 
     return AlpacaVenue() if name == "alpaca" else None
+
+
+PICTURES = (".png", ".svg", ".pdf", ".jpg")
+
+
+def _check_paths(options: argparse.Namespace) -> None:
+    """Raise `ConfigError` where something could not be written: before the work, not after it."""
+    from framework.errors import ConfigError
+    from framework.page import checked
+
+    for path in (options.chart, options.report, options.plot, options.trades):
+        if path:
+            checked(path)
+    if options.plot and Path(options.plot).suffix not in PICTURES:
+        raise ConfigError(f"--plot {options.plot}: a picture is one of {', '.join(PICTURES)}")
 
 
 def _write(result: Result, options: argparse.Namespace) -> list[Path]:

@@ -89,7 +89,7 @@ class MendedCerebro(bt.Cerebro):
 
     def _runonce(self, runstrats: list[Any]) -> None:
         """Run bar by bar where a feed has fewer bars than its indicators need: stock's arrays overflow there."""
-        if any(_is_short(strategy) for strategy in runstrats):
+        if any(is_short(strategy) for strategy in runstrats):
             self._runnext(runstrats)
         else:
             super()._runonce(runstrats)
@@ -110,7 +110,8 @@ class MendedCerebro(bt.Cerebro):
             return super().plot(*args, iplot=iplot, **kwargs)
 
 
-def _is_short(strategy: Any) -> bool:
+def is_short(strategy: Any) -> bool:
+    """Return whether a strategy's feed has fewer bars than its indicators need."""
     pairs = zip(strategy.datas, strategy._minperiods, strict=True)
     return any(data.buflen() < period for data, period in pairs)
 

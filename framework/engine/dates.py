@@ -44,3 +44,21 @@ def _fraction(of_day: int) -> float:
     hour, minute = divmod(minutes, 60)
     parts = (_BASE, hour / 24.0, minute / 1440.0, second / 86400.0, microsecond / 86400e6)
     return math.fsum(parts) - _BASE
+
+
+def num2date(numbers: Floats) -> Instants:
+    """Return Backtrader's date numbers as UTC instants (`datetime64[us]`), as `bt.num2date` rounds them."""
+    days = numbers.astype(np.int64)
+    hour, rest = _split(24.0 * (numbers - days))
+    minute, rest = _split(60.0 * rest)
+    second, rest = _split(60.0 * rest)
+    microsecond = (1e6 * rest).astype(np.int64)
+    microsecond[microsecond < 10] = 0
+    microsecond[microsecond > 999_990] = 1_000_000
+    seconds = ((days - _EPOCH_ORDINAL) * 24 + hour.astype(np.int64)) * 3600 + (minute * 60 + second).astype(np.int64)
+    return (seconds * 1_000_000 + microsecond).astype("datetime64[us]")
+
+
+def _split(values: Floats) -> tuple[Floats, Floats]:
+    whole = np.floor(values)
+    return whole, values - whole

@@ -8,6 +8,7 @@ from typing import Any
 
 import backtrader as bt
 
+from framework.engine.history import Series
 from framework.engine.translate import has_limit, symbol_of
 
 
@@ -28,22 +29,15 @@ class _Round:
 class Recorder(bt.Analyzer):
     """Collects rows; `framework.record` makes tables of them. Times are Backtrader's numbers (UTC).
 
-    `orders` holds the last row of each order by its ref, `fills` and `trades` rows in their order,
-    `times` and `values` the account's value after each instant.
+    `orders` holds the last row of each order by its ref, `fills` and `trades` rows in their order.
     """
 
     def __init__(self) -> None:
         self.orders: dict[int, dict[str, Any]] = {}
         self.fills: list[dict[str, Any]] = []
         self.trades: list[dict[str, Any]] = []
-        self.times: list[float] = []
-        self.values: list[float] = []
         self._open: dict[tuple[Any, int], _Round] = defaultdict(_Round)
         self._closed: dict[tuple[Any, int], deque[_Round]] = defaultdict(deque)
-
-    def next(self) -> None:
-        self.times.append(self.strategy.lines.datetime[0])
-        self.values.append(self.strategy.broker.getvalue())
 
     def notify_order(self, order: Any) -> None:
         self.orders[order.ref] = _order_row(order)
@@ -69,6 +63,25 @@ class Recorder(bt.Analyzer):
             current.size += bit.opened
             current.entered += abs(bit.opened)
             current.entry_value += abs(bit.opened) * bit.price
+
+
+class EquityCurve(bt.Analyzer):
+    """The account's value after each instant: `times` (Backtrader's numbers, UTC) and `values`.
+
+    Apart from the `Recorder`, because the engine can work these out in one go after the run.
+    """
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+        self.values: list[float] = []
+
+    def next(self) -> None:
+        self.times.append(self.strategy.lines.datetime[0])
+        self.values.append(self.strategy.broker.getvalue())
+
+    def catch_up(self, series: Series, notified: int, done: int) -> None:
+        """Take what the engine worked out after the run (`framework.engine.analyzers`)."""
+        self.times, self.values = series.times[:done].tolist(), series.value[:done].tolist()
 
 
 def _order_row(order: Any) -> dict[str, Any]:

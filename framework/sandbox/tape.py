@@ -236,7 +236,7 @@ class Tape:
             end = at if share == 3 else moment(instant(at) + self._back(share))
             for symbol in self.symbols:
                 if bar := self.ended(symbol, end):
-                    prices = list(intrabar.legs(bar.open, bar.high, bar.low, bar.close))[share]
+                    prices = _stretch(bar, share)
                     found.append(Bar(symbol, at, *prices, bar.volume / 4, self.timeframe))
         return tuple(found)
 
@@ -250,6 +250,16 @@ class Tape:
         first = int(np.searchsorted(ends, sessions.opens[index], side="right"))
         begun = ends[first] if self.detail is Detail.BAR else ends[first] - self._back(0)
         return bool(first < len(ends) and instant(bar.end) == begun)
+
+
+def _stretch(bar: Bar, part: int) -> tuple[float, float, float, float]:
+    """Return a part (0 to 3) of a bar's path as open, high, low and close: the open alone, then each way on.
+
+    A price between two points of the path is passed, so an order there fills at its own price.
+    """
+    points = intrabar.path(bar.open, bar.high, bar.low, bar.close)
+    before, after = points[max(part - 1, 0)], points[part]
+    return before, max(before, after), min(before, after), after
 
 
 def _check_sources(sources: Sequence[Source], detail: Detail) -> None:

@@ -160,6 +160,8 @@ def test_a_missing_module_says_where_its_package_is(capsys: pytest.CaptureFixtur
         (["--start", "2026-02-01", "--end", "2026-01-01"], "start"),
         (["--start", "yesterday"], "yesterday"),
         (["--report", "no/such/folder/report.html"], "no/such/folder"),
+        (["--trades", "no/such/folder/trades.csv"], "no/such/folder"),
+        (["--plot", "plot.xyz"], "--plot plot.xyz: a picture is one of .png"),
     ],
 )
 def test_bad_options_are_one_line(

@@ -116,11 +116,26 @@ def test_auto_warmup_lets_next_begin_with_the_first_bar() -> None:
     assert len(result.bars["XYZ"]) == 10
 
 
+def test_a_timer_means_the_exchanges_wall_clock() -> None:
+    """A timer at 09:33 rings with the bar that ends at 09:33 in New York, once a day."""
+
+    class Rings(bt.Strategy):
+        def __init__(self) -> None:
+            self.rung: list[time] = []
+            self.add_timer(when=time(9, 33))
+
+        def notify_timer(self, timer: Any, when: Any, *args: Any, **kwargs: Any) -> None:
+            self.rung.append(self.data.datetime.time(0))
+
+    assert run(Rings, source=Tape({"XYZ": FIVE})).strategy.rung == [time(9, 33)]
+
+
 def test_auto_warmup_of_longer_bars_reaches_back_far_enough() -> None:
     """Three five-minute bars before the start are warm when the first minute comes."""
     tape = Tape({"XYZ": range(100, 160)}, start=OPEN + timedelta(minutes=30))
     seen = run(Seen, source=tape, resample=["5Min"], period=3).strategy.seen
-    assert next(each for each in seen if each[0] > time(10, 0))[2] >= 3
+    assert next(each for each in seen if each[0] > time(10, 0))[2] == 3
+    assert seen[0] == (time(10, 0), 15, 3)
     assert isinstance(tape.asked[0], timedelta)
 
 

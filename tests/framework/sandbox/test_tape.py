@@ -51,6 +51,8 @@ def test_a_path_plays_open_extremes_and_close() -> None:
     tape = Tape(Source({"A": ((10.0, 12.0, 9.0, 11.0),)}), detail=Detail.PATH)
     *legs, _ = played(tape)
     assert [(each.ranges[0].open, each.ranges[0].close) for each in legs] == [(10, 10), (10, 9), (9, 12), (12, 11)]
+    assert max(each.ranges[0].high for each in legs) == 12.0
+    assert min(each.ranges[0].low for each in legs) == 9.0
     assert [len(each.bars) for each in legs] == [0, 0, 0, 1]
     assert [each.at - OPEN for each in legs] == [timedelta(microseconds=1), MINUTE / 3, MINUTE * 2 / 3, MINUTE]
 
