@@ -6,7 +6,8 @@ instants make the same book to the last id: that is how a restart finds it again
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -54,6 +55,8 @@ class Book:
         self.entries: dict[str, Entry] = {}
         self.by_client_id: dict[str, str] = {}
         self._live: dict[str, Entry] = {}
+        self._sides: defaultdict[tuple[str, str], dict[str, Entry]] = defaultdict(dict)
+        self.reserves: dict[str, float] = {}
         self.executions: list[Execution] = []
         self.updates: list[Update] = []
         self.said = 0
@@ -140,6 +143,7 @@ class Book:
         if self._is_session(instant.at) or self._ends_in_session(instant.at):
             self._route(instant.at)
         self._happened(self.core.play(instant.at, self._ranges(instant)))
+        self.reserves.clear()
         self.prices.update({each.symbol: each.close for each in instant.ranges})
         if instant.closes:
             self._happened(self.core.end_session(instant.at))
@@ -178,9 +182,18 @@ class Book:
         return self.account.equity(self.prices)
 
     @property
+    def live_ids(self) -> Set[str]:
+        """Their ids."""
+        return self._live.keys()
+
+    @property
     def live(self) -> Iterable[Entry]:
         """The orders in which something can still happen."""
         return list(self._live.values())
+
+    def live_on(self, symbol: str, side: str) -> Iterable[Entry]:
+        """The live orders of one side of a symbol."""
+        return list(self._sides[symbol, side].values())
 
     def price(self, symbol: str) -> float:
         """Return the last price of a symbol."""
@@ -211,6 +224,7 @@ class Book:
         if not entry.client_order_id:
             entry.client_order_id = identity("client", self.seed, entry.place)
         self.entries[entry.id] = self._live[entry.id] = entry
+        self._sides[entry.symbol, entry.side][entry.id] = entry
         self.by_client_id[entry.client_order_id] = entry.id
         return entry
 
@@ -248,11 +262,16 @@ class Book:
 
     def _check_instead(self, old: Entry, new: Entry) -> None:
         """Check a new order against the account as it would be without the one that it replaces."""
+        side = self._sides[old.symbol, old.side]
+        others = {key: each for key, each in side.items() if key != old.id}
         live, self._live = self._live, {key: each for key, each in self._live.items() if key != old.id}
+        self._sides[old.symbol, old.side] = others
+        self.reserves.clear()
         try:
             check_account(self, asked_of(new))
         finally:
-            self._live = live
+            self._live, self._sides[old.symbol, old.side] = live, side
+            self.reserves.clear()
 
     def _swap(self, old: Entry, new: Entry, at: datetime) -> None:
         """Let `new` carry on from `old`: in the book, in its group, in the fills it has."""
@@ -335,6 +354,7 @@ class Book:
             "qty": number(event.quantity),
             "position_qty": number(self.account.holding(entry.symbol).size),
         }
+        self.reserves.clear()
         self._say("fill" if is_last else "partial_fill", entry, event.at, more=more)
         if not is_last:
             self._shrunk(entry)
@@ -375,8 +395,10 @@ class Book:
         entry.status = status or entry.status
         entry.updated_at = at
         self._trail(entry)
+        self.reserves.pop(entry.id, None)
         if not entry.is_live:
             self._live.pop(entry.id, None)
+            self._sides[entry.symbol, entry.side].pop(entry.id, None)
         self.said += 1
         self.updates.append(Update(self.said, event, entry.shown(self.entries), at, more or {}, is_silent_sibling))
 

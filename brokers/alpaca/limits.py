@@ -5,6 +5,7 @@ The answers are Alpaca's: one code for many reasons, told apart by the further f
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from brokers.alpaca.entries import Entry, number
@@ -89,8 +90,8 @@ def check_wash(book: Book, asked: Asked) -> None:
     """Refuse what could trade with a resting order of one's own: the exits of a group are exempt."""
     if asked.order_class != "simple":
         return
-    for other in book.live:
-        if other.symbol == asked.symbol and other.side != asked.side and other.order_class == "simple":
+    for other in book.live_on(asked.symbol, "sell" if asked.side == "buy" else "buy"):
+        if other.order_class == "simple":
             reason = _wash_reason(asked, other)
             if reason:
                 raise Refusal(
@@ -104,15 +105,16 @@ def check_wash(book: Book, asked: Asked) -> None:
 
 def held_for_orders(book: Book, symbol: str, side: str) -> list[Entry]:
     """Return the live orders that would close a position of a symbol; of a group, the one order it comes to."""
-    own = [each for each in book.live if each.symbol == symbol and each.side == side]
-    return [each for each in own if each.parent is None or is_first_exit(book, each)]
+    return [each for each in book.live_on(symbol, side) if each.parent is None or is_first_exit(book, each)]
 
 
 def buying_power(book: Book) -> float:
     """Return what may be opened: the account's multiple of its equity, less positions and open orders."""
     gross = sum(abs(each.size) * book.price(symbol) for symbol, each in book.account.holdings.items())
     power = book.equity * book.settings.multiplier - gross if book.settings.multiplier > 1 else book.account.cash
-    return max(0.0, power - sum(reserved(book, each) for each in book.live))
+    for each in book.live_ids - book.reserves.keys():
+        book.reserves[each] = reserved(book, book.entries[each])
+    return max(0.0, power - math.fsum(book.reserves.values()))
 
 
 def is_first_exit(book: Book, entry: Entry) -> bool:
