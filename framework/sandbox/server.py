@@ -51,7 +51,7 @@ async def serving(market: Market, dialects: Iterable[Routes], port: int = 0) -> 
     await market.synced()
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
-    playing = asyncio.create_task(market.run())
+    playing = asyncio.create_task(_played(market))
     try:
         site = web.TCPSite(runner, HOST, port)
         await _started(site, port)
@@ -61,6 +61,14 @@ async def serving(market: Market, dialects: Iterable[Routes], port: int = 0) -> 
         await asyncio.gather(playing, return_exceptions=True)
         await runner.cleanup()
         market.ledger.close()
+
+
+async def _played(market: Market) -> None:
+    try:
+        await market.run()
+    except Exception:
+        log.exception("the tape stopped at %s", market.played_at)
+        raise
 
 
 async def _started(site: web.TCPSite, port: int) -> None:

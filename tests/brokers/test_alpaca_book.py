@@ -121,6 +121,37 @@ def test_a_replaced_order_carries_on_under_a_new_id() -> None:
     assert (new.status, new.filled_qty, new.average) == ("filled", 5, 98)
 
 
+def test_a_replaced_entry_keeps_its_exits() -> None:
+    """A bracket whose entry is replaced before it fills still has its take-profit and its stop."""
+    venue = Venue(100, 100, 100, (100, 100, 98, 99), 99)
+    venue.play()
+    old = venue.send(**limits(90), **bracket(105, 85))
+    new = venue.book.replace(old["id"], {"limit_price": "98"}, venue.now)
+    venue.play(2)
+    shown = new.shown(venue.book.entries)
+    assert (shown["status"], [leg["status"] for leg in shown["legs"]]) == ("filled", ["new", "held"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"qty": "0"}, "qty must be > 0"),
+        ({"limit_price": "90.001"}, "sub-penny"),
+        ({"limit_price": "cheap"}, "limit_price is not a number"),
+        ({"qty": "99999"}, "insufficient buying power"),
+        ({"client_order_id": "taken"}, "client_order_id must be unique"),
+    ],
+)
+def test_a_wrong_replacement_leaves_the_order_as_it_is(changes: dict[str, str], words: str) -> None:
+    """It is refused as a new order would be, and the old one lives."""
+    venue = Venue()
+    venue.send(client_order_id="taken", **limits(80))
+    old = venue.send(**limits(90))
+    with pytest.raises(Refusal, match=words):
+        venue.book.replace(old["id"], changes, venue.now)
+    assert venue.status(old) == "new"
+
+
 def test_a_day_order_expires_at_the_close() -> None:
     """It is told as expired at the close itself, with or without a bar then."""
     venue = Venue()
@@ -255,6 +286,7 @@ def test_crypto_trades_before_the_open_in_any_fraction() -> None:
     venue.use(Tape([Source({"XYZ": (100.0,) * 5}), pair]))
     venue.play()
     bought = venue.send(symbol="BTC/USD", qty="0.25", time_in_force="gtc")
+    assert bought["status"] == "pending_new"
     venue.play()
     sold = venue.book.close("BTC/USD", venue.now)
     venue.play()
