@@ -139,3 +139,14 @@ def test_every_fault_is_known_with_a_line_of_what_it_does(sandbox: Sandbox) -> N
     assert FAULTS.items() <= sandbox.state()["faults"]["known"].items()
     with pytest.raises(ConfigError, match="no fault 'dropp'"):
         sandbox.fault("dropp")
+
+
+def test_the_state_counts_requests_orders_and_events(sandbox: Sandbox, rest: Rest) -> None:
+    """What a client asked for, and what it was sent."""
+    with opened(sandbox) as socket:
+        rest.send()
+        rest.ask("GET", "/v2/clock")
+        socket.events(1)
+        state = requests.get(f"{sandbox.url}/_sandbox/state", timeout=10).json()
+    assert (state["requests"], state["sent"]) == ({"trading": 2, "orders": 1}, {"trade_updates": 1})
+    assert (state["listening"], state["mode"], state["symbols"]) == ({"trade_updates": 1}, "lockstep", ["SPY", "IBM"])
