@@ -106,8 +106,11 @@ class ServerThread:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._loop.call_soon_threadsafe(self._end.set)
+        with contextlib.suppress(RuntimeError):  # the thread has ended by itself
+            self._loop.call_soon_threadsafe(self._end.set)
         self._thread.join()
+        if self._failure is not None and error is None:
+            raise self._failure
 
     def call(self, function: Callable[[], T]) -> T:
         """Run a function in the market's thread and return what it returns."""
