@@ -22,7 +22,7 @@ How its own commands survive a restart
     `market.record(dialect, body)` in the same breath as the change of state, then
     `await market.synced()` before anything of it leaves. A restart hands each record to the
     listener's `restore(body)`, in the order of recording, between the same instants; `forget()` then
-    drops the messages that came of it.
+    drops the messages that came of it. A body's "at" is venue time: the clock goes on from the latest.
 
 How it asks for faults
     `market.faults.know({...})` names them when it is mounted; `market.faults.take(name, stream, **facts)`
@@ -131,7 +131,10 @@ class Market:
 
     def restore(self) -> None:
         """Make the book of the state file again: call it once, when every dialect has joined."""
+        latest = self.clock.now()
         for kind, body in self.ledger.records:
+            if "at" in body:
+                latest = max(latest, datetime.fromisoformat(body["at"]))
             if kind == PLAYED:
                 self._play(self.tape.at(datetime.fromisoformat(body["at"])))
             elif kind in self._listeners:
@@ -139,7 +142,7 @@ class Market:
         self.ledger.records.clear()
         for listener in self._listeners.values():
             listener.forget()
-        self.clock.set(max(self.played_at, self.clock.now()))
+        self.clock.set(max(self.played_at, latest))
 
     async def step(self) -> Instant | None:
         """Play the next instant; return it when all is written, None at the end of the tape."""

@@ -51,7 +51,8 @@ class Instant:
     """All that happens at one time: the bars that end, what was quoted and traded, how a session stands.
 
     `ranges` is what orders are matched against: each symbol's bar, or with `Detail.PATH` the stretch of
-    its path that ends now; a bar that ends here is in `bars` in both. `opens` tells the symbols whose
+    its path that ends now; a bar that ends here is in `bars` in both, and `trades` are those of `bars`, with
+    times of their own. `opens` tells the symbols whose
     range is the first of a session; `closes` is True where the regular session ends at this instant.
     """
 

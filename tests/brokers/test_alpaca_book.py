@@ -7,12 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from alpaca_book_venue import Venue, bracket, limits
 from hypothesis import given
 from hypothesis import settings as settings_
 from hypothesis import strategies as st
 from tape import OPEN, bars
 from tape import Tape as Source
-from venue import Venue, bracket, limits
 
 from brokers.alpaca.refusals import Refusal
 from brokers.alpaca.settings import Settings

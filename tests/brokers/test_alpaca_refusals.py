@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from venue import Venue, bracket, limits
+from alpaca_book_venue import Venue, bracket, limits
 
 from brokers.alpaca.refusals import Refusal
 from brokers.alpaca.settings import Settings

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import requests
-from wire import Rest, opened
+from sandbox_client import Rest, opened
 
 from brokers.alpaca.sandbox import FAULTS
 from framework.app.sandbox import Sandbox

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from sandbox_client import Rest, Socket, opened
 from websockets.exceptions import ConnectionClosed
-from wire import Rest, Socket, opened
 
 from framework.app.sandbox import Sandbox
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hypothesis import HealthCheck, given, settings
-from programs import Played, Program, in_backtrader, programs
+from order_programs import Played, Program, in_backtrader, programs
 
 SLOW = [HealthCheck.too_slow]
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from programs import OPEN, Played, Program, programs
+from order_programs import OPEN, Played, Program, programs
 
 from brokers.sim.matching import Terms
 from brokers.sim.orders import Event, Happened, Order, Range, State

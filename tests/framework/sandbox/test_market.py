@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +110,22 @@ def test_a_restart_plays_and_restores_in_the_same_order(tmp_path: Path) -> None:
     kinds = [each[0] if isinstance(each, tuple) else each for each in dialect.heard]
     assert kinds == ["play", "restore", "play", "restore", "forget"]
     assert (own.now(), (own.key, own.secret)) == (own.played_at, credentials)
+
+
+def test_a_running_clock_goes_on_from_what_was_last_recorded(tmp_path: Path) -> None:
+    """A restart does not go back behind a command that came after the last instant played."""
+    later = OPEN + timedelta(seconds=42)
+
+    async def before() -> None:
+        own = market(tmp_path / "state", speed=1.0)
+        own.record("dialect", {"n": 1, "at": later.isoformat()})
+        own.ledger.close()
+
+    async def after() -> datetime:
+        own = market(tmp_path / "state", speed=1.0)
+        own.restore()
+        own.ledger.close()
+        return own.now()
+
+    asyncio.run(before())
+    assert asyncio.run(after()) >= later
