@@ -241,6 +241,26 @@ def test_extended_hours_fill_only_those_who_asked() -> None:
     assert (venue.status(wide), venue.status(plain)) == ("filled", "accepted")
 
 
+def test_an_extended_order_lasts_until_the_evening() -> None:
+    """20:00 in New York, where an ordinary day order ends at 16:00."""
+    venue = Venue()
+    ends = [venue.send(**limits(90), extended_hours=wide)["expires_at"] for wide in (True, False)]
+    assert ends == ["2026-01-06T01:00:00.000000Z", "2026-01-05T21:00:00.000000Z"]
+
+
+def test_an_order_for_the_opening_fills_at_the_opening_price() -> None:
+    """Sent before 9:28, it lets the pre-market pass and takes the first price of the session."""
+    venue = Venue()
+    early = Source({"XYZ": (99.0,) * 10 + ((100.0, 101.0, 98.0, 99.0), 99.0)}, opens=OPEN - timedelta(minutes=10))
+    venue.use(Tape(early))
+    venue.play(5)
+    order = venue.send(time_in_force="opg")
+    venue.play(5)
+    assert venue.status(order) == "new"
+    venue.play()
+    assert (venue.status(order), venue.book.entries[order["id"]].average) == ("filled", 100)
+
+
 def test_quotes_fill_buyers_at_the_ask_and_sellers_at_the_bid() -> None:
     """With `match_quotes`, the recorded quotes are what is traded at."""
     venue = Venue(settings=Settings(match_quotes=True))

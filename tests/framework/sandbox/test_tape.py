@@ -57,9 +57,10 @@ def test_a_path_plays_open_extremes_and_close() -> None:
     assert [each.at - OPEN for each in legs] == [timedelta(microseconds=1), MINUTE / 3, MINUTE * 2 / 3, MINUTE]
 
 
-def test_the_first_range_of_a_session_opens_it() -> None:
-    """Each symbol's own first bar of each day."""
-    tape = Tape(SampleBars(["SPY"], "2026-10-05", "2026-10-06"))
+@pytest.mark.parametrize("detail", list(Detail))
+def test_the_first_range_of_a_session_opens_it(detail: Detail) -> None:
+    """Each symbol's own first bar of each day, or the first point of its path."""
+    tape = Tape(SampleBars(["SPY"], "2026-10-05", "2026-10-06"), detail=detail)
     assert sum(bool(each.opens) for each in played(tape)) == 2
 
 
