@@ -84,7 +84,7 @@ def _at_once(datas: list[Any]) -> tuple[Schedule, list[Taken]] | None:
 
 
 def _from_columns(datas: list[Any], source: Any, columns: list[Any]) -> tuple[Schedule, list[Taken]]:
-    rows = {id(data): resampler.longer_bars(columns, data._filters[0][0]) for data in datas if data._filters}
+    rows = {id(data): resampler.longer_bars(columns, data._filters[0][0], data is not source) for data in datas if data._filters}
     times = columns[6].tolist()
     if source._filters:
         found = [_alone(source, rows[id(source)])]

@@ -68,11 +68,12 @@ def columns_of(data: Any) -> list[array.array[float]] | None:
     return [array.array("d", np.ascontiguousarray(each, dtype=np.float64).tobytes()) for each in lines]
 
 
-def longer_bars(columns: list[array.array[float]], filter_: Any) -> list[Row]:
+def longer_bars(columns: list[array.array[float]], filter_: Any, beside: bool) -> list[Row]:
     """Return the longer bars that a plain `Resampler` makes of these bars.
 
     A bar never comes late here: the source's times only grow, and a longer bar is stamped no later than
-    the source bar at which it is delivered.
+    the source bar at which it is delivered. `beside` its source, the filter is asked once more at each bar
+    on which it delivered nothing, and then looks the session's end up.
     """
     times = columns[6]
     moments = num2date(np.frombuffer(times, dtype=np.float64))
@@ -96,6 +97,8 @@ def longer_bars(columns: list[array.array[float]], filter_: Any) -> list[Row]:
         if machine.open is not None and machine.is_over(when, minute):
             machine.deliver(at, machine.adjusted())
         machine.add(highs[at], lows[at], closes[at], opens[at], volumes[at], interests[at], when, minute)
+        if beside and machine.session is None and (not machine.rows or machine.rows[-1][0] != at):
+            machine.session = ends[at]
     if machine.open is not None:
         machine.when = machine.adjusted()
         machine.deliver(-1, None)
