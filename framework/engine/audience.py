@@ -32,7 +32,7 @@ class Audience:
         self.aside: list[tuple[int, Any, analyzers.CatchUp]] = []
         self.drawn: list[tuple[int, Any]] = []
         self.collected: dict[int, list[Any]] = {}
-        self.orders: observers.Marks = []
+        self.orders: dict[int, observers.Marks] = {}
         self.trades: observers.Marks = []
         self.between, self.told, self.stage, self.heard = True, True, 0, False
         self._listen(defer=run.defers and not _notifies_itself(strategy))
@@ -113,6 +113,11 @@ class Audience:
         return bool(self.own_order or self.order_calls or self.watching or self.itself or self.signals or self.gated)
 
     @property
+    def hears_trades(self) -> bool:
+        """Whether somebody is told of trades, besides observers that draw closed ones after the run."""
+        return bool(self.own_trade or self.trade_calls or self.watching or self.itself)
+
+    @property
     def hears_bars(self) -> bool:
         """Whether somebody must be told of every bar."""
         return bool(self.live or self.watching or self.cash_calls or self.itself)
@@ -136,7 +141,8 @@ class Audience:
         for stage, analyzer, catch_up in self.aside:
             catch_up(analyzer, series, notified, self._done(stage))
         for stage, observer in self.drawn:
-            observers.draw(observer, series, self.orders, self.trades, self._done(stage))
+            mine = self.orders.get(id(observer.data), [])
+            observers.draw(observer, series, mine, self.trades, self._done(stage))
         self.aside.clear()
         self.drawn.clear()
         self.collected.clear()
@@ -154,7 +160,7 @@ class Audience:
     def mark(self, order: Any, trades: list[Any]) -> None:
         """Take down what the observers will draw."""
         if self.drawn:
-            self.orders.append((self.run.now, order))
+            self.orders.setdefault(id(order.data), []).append((self.run.now, order))
             self.trades += [(self.run.now, each) for each in trades]
 
     # -- a bar

@@ -26,7 +26,7 @@ from framework.errors import ConfigError
 
 _log = logging.getLogger("switchback.engine")
 
-_YOUNG = 50_000
+_YOUNG = 500_000
 """New objects between two looks of the garbage collector during a run (CPython's own: 700)."""
 
 

@@ -52,11 +52,23 @@ class Fronted:
     __slots__ = ()
 
     def __len__(self: Any) -> int:
-        return self.first_line.clock.at + 1  # type: ignore[no-any-return]
+        return self.first_clock.at + 1  # type: ignore[no-any-return]
 
     def __getitem__(self: Any, ago: int) -> float:
-        line = self.first_line
-        return line.array[line.clock.at + ago]  # type: ignore[no-any-return]
+        return self.first_values[self.first_clock.at + ago]  # type: ignore[no-any-return]
+
+
+class Positioned:
+    """In front of a strategy's class: its main position, looked up once."""
+
+    __slots__ = ()
+
+    @property
+    def position(self: Any) -> Any:
+        known = self.main_position
+        if known is None:
+            known = self.main_position = self.getposition(self.datas[0])
+        return known
 
 
 class Ticking(Fronted):
@@ -129,7 +141,7 @@ class Attached:
         for line in data.lines:
             self.line(line, clock)
         self._alias(data)
-        self.name(data, "first_line", data.lines[0])
+        self._first(data)
         if data.replaying:
             self.front(data, Fronted)
             return
@@ -152,8 +164,13 @@ class Attached:
         for line in item.lines:
             self.line(line, clock)
         self._alias(item)
+        self._first(item)
         self.front(item, Fronted)
-        self.name(item, "first_line", item.lines[0])
+
+    def _first(self, item: Any) -> None:
+        line = item.lines[0]
+        self.name(item, "first_values", line.array)
+        self.name(item, "first_clock", line.clock)
 
     def front(self, item: Any, mixin: type[Any]) -> None:
         """Put a class in front of an instance's own."""

@@ -40,7 +40,7 @@ class LeanRecord(OrderData):  # type: ignore[misc]
         fields = vars(self)
         fields["p1"], fields["p2"] = self.p2, len(self.exbits)
         copy = _new(LeanRecord)
-        vars(copy).update(fields)
+        copy.__dict__ = fields.copy()
         return copy
 
     def add(
@@ -50,11 +50,11 @@ class LeanRecord(OrderData):  # type: ignore[misc]
         """Add one execution: stock's sums, in stock's order."""
         bit = _new(OrderExecutionBit)
         value, comm = closedvalue + openedvalue, closedcomm + openedcomm
-        vars(bit).update(
-            dt=dt, size=size, price=price, closed=closed, opened=opened, closedvalue=closedvalue,
-            openedvalue=openedvalue, closedcomm=closedcomm, openedcomm=openedcomm, value=value, comm=comm, pnl=pnl,
-            psize=psize, pprice=pprice,
-        )  # fmt: skip
+        bit.__dict__ = {
+            "dt": dt, "size": size, "price": price, "closed": closed, "opened": opened, "closedvalue": closedvalue,
+            "openedvalue": openedvalue, "closedcomm": closedcomm, "openedcomm": openedcomm, "value": value,
+            "comm": comm, "pnl": pnl, "psize": psize, "pprice": pprice,
+        }  # fmt: skip
         self.exbits.append(bit)
         self.remsize -= size
         self.dt = dt
@@ -111,8 +111,7 @@ class _Lean:
     def clone(self: Any) -> Any:
         fields = vars(self)
         copy = _new(type(self))
-        own = vars(copy)
-        own.update(fields)
+        copy.__dict__ = own = fields.copy()
         own["executed"] = fields["executed"].clone()
         own["origin"] = self.origin or self
         return copy
@@ -138,22 +137,22 @@ def new_order(
     cls = LeanBuyOrder if buy else LeanSellOrder
     signed = size if buy else -size
     created, executed, order = _new(LeanRecord), _new(LeanRecord), _new(cls)
-    vars(created).update(
-        pclose=close, dt=now, size=signed, price=price if price or pricelimit else close, pricelimit=pricelimit,
-        trailamount=trailamount, trailpercent=trailpercent, _plimit=pricelimit,
-    )  # fmt: skip
+    created.__dict__ = {
+        "pclose": close, "dt": now, "size": signed, "price": price if price or pricelimit else close,
+        "pricelimit": pricelimit, "trailamount": trailamount, "trailpercent": trailpercent, "_plimit": pricelimit,
+    }  # fmt: skip
     if not pricelimit:
         created.pricelimit = created.price
     elif not created.price:
         created.price = pricelimit
     executed.remsize = signed
-    vars(order).update(
-        ref=next(OrderBase.refbasis), owner=owner, data=data, size=signed, price=price, pricelimit=pricelimit,
-        exectype=Order.Market if exectype is None else exectype, valid=valid, tradeid=tradeid,
-        trailamount=trailamount, trailpercent=trailpercent, parent=parent, transmit=transmit, histnotify=histnotify,
-        asked=(size, exectype, valid), _plimit=pricelimit, _active=parent is None, status=Order.Created,
-        created=created, executed=executed,
-    )  # fmt: skip
+    order.__dict__ = {
+        "ref": next(OrderBase.refbasis), "owner": owner, "data": data, "size": signed, "price": price,
+        "pricelimit": pricelimit, "exectype": Order.Market if exectype is None else exectype, "valid": valid,
+        "tradeid": tradeid, "trailamount": trailamount, "trailpercent": trailpercent, "parent": parent,
+        "transmit": transmit, "histnotify": histnotify, "asked": (size, exectype, valid), "_plimit": pricelimit,
+        "_active": parent is None, "status": Order.Created, "created": created, "executed": executed,
+    }  # fmt: skip
     if exectype in _TRAILING:
         _start_trailing(order, buy)
     if valid is not None:
