@@ -1,6 +1,6 @@
 """Backtrader's side of the seam: its data feeds, calendar, broker and loop.
 
-    from framework.engine import Cerebro
+from framework.engine import Cerebro
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ _STATELESS = {
 }  # fmt: skip
 """`once` methods which give what `next` gives, however often `next` is called on a bar."""
 
-_NO_TIME = bt.date2num(datetime.datetime.max) - 2
+_NO_TIME = bt.date2num(datetime.datetime.max) - 2  # noqa: DTZ901  Backtrader's own, without a zone
 """The time that Backtrader's loop shows before the first bar."""
 
 _NO_LOOP = (bt.LineIterator.once, bt.LineRoot.once)
@@ -84,7 +84,11 @@ def _at_once(datas: list[Any]) -> tuple[Schedule, list[Taken]] | None:
 
 
 def _from_columns(datas: list[Any], source: Any, columns: list[Any]) -> tuple[Schedule, list[Taken]]:
-    rows = {id(data): resampler.longer_bars(columns, data._filters[0][0], data is not source) for data in datas if data._filters}
+    rows = {
+        id(data): resampler.longer_bars(columns, data._filters[0][0], data is not source)
+        for data in datas
+        if data._filters
+    }
     times = columns[6].tolist()
     if source._filters:
         found = [_alone(source, rows[id(source)])]
@@ -189,7 +193,11 @@ def is_ready(item: Any, group: int, known: dict[int, int], replayed: set[int], b
     So it is where it and all under it are calculations without a memory of their own, and all they
     read moves with the same feed.
     """
-    if group in replayed or item._minperiod > bars or type(item)._next not in (bt.LineIterator._next, linebuffer.LineActions._next):
+    if (
+        group in replayed
+        or item._minperiod > bars
+        or type(item)._next not in (bt.LineIterator._next, linebuffer.LineActions._next)
+    ):
         return False
     known[id(item)] = group
     if isinstance(item, linebuffer.LineActions):

@@ -209,7 +209,8 @@ class Audience:
         """Let analyzers and observers have their turn: stock's `_next_analyzers` and `_next_observers`."""
         if self.heard:
             self.heard = False
-            for self.stage, analyzer in self.gated:
+            for stage, analyzer in self.gated:
+                self.stage = stage
                 analyzer.next()
         self._turns("live", lambda root: _turn(root, missing))
         self._turns("watching", lambda observer: self._observe(observer, missing))
@@ -233,13 +234,15 @@ class Audience:
     def _turns(self, who: str, turn: Call) -> None:
         """Give each its turn. When one of them looks at what is put aside, those after it join in."""
         listed = getattr(self, who)
-        for self.stage, each in listed:
+        for stage, each in listed:
+            self.stage = stage
             turn(each)
             if getattr(self, who) is not listed:
                 break
         else:
             return
-        for self.stage, each in [late for late in getattr(self, who) if late[0] > self.stage]:
+        for stage, each in [late for late in getattr(self, who) if late[0] > self.stage]:
+            self.stage = stage
             turn(each)
 
 

@@ -29,13 +29,15 @@ class Feed:
 
     def __init__(self, data: Any, clock: Any, ticks: Any = None) -> None:
         self.data, self.clock, self.ticks = data, clock, ticks or clock
+        self.comminfo: Any = None
+        self.plain = False
         lines = data.lines
         self.open, self.high, self.low, self.close, self.time = (
             line.array for line in (lines.open, lines.high, lines.low, lines.close, lines.datetime)
         )
 
 
-class LeanPosition(Position):  # type: ignore[misc]
+class LeanPosition(Position):
     """A position that works out when it is asked what stock writes into it at every bar."""
 
     feed: Any = None
@@ -45,7 +47,7 @@ class LeanPosition(Position):  # type: ignore[misc]
     _closed_at: float | None = None
 
     def __bool__(self) -> bool:
-        return self.size != 0
+        return self.size != 0  # type: ignore[no-any-return]
 
     @property
     def adjbase(self) -> Any:
@@ -89,10 +91,12 @@ def is_plain(comminfo: Any) -> bool:
     return type(comminfo) in _PLAIN and comminfo.stocklike and not comminfo.p.interest and not comminfo._creditrate
 
 
-class LeanBroker(bt.BackBroker):  # type: ignore[misc]
+class LeanBroker(bt.BackBroker):
     """Put behind the broker's class by `attach`; `run` is the lean run it works for."""
 
     run: Any
+    positions: Any
+    cash: float
 
     def attach(self, run: Any, feeds: dict[Any, Feed], observed: bool) -> None:
         self.run, self._feeds, self._observed = run, feeds, observed
@@ -105,14 +109,14 @@ class LeanBroker(bt.BackBroker):  # type: ignore[misc]
         for position in self.positions.values():
             self._closed_position(position)
         for name in ("run", "_feeds", "_observed", "_valued", "_awake", "_parted", "_all_plain"):
-            vars(self).pop(name)
+            delattr(self, name)
 
     def observed(self, observed: bool) -> None:
         """Say whether somebody looks at orders that have not been executed."""
         self._observed = observed
 
     def _positions_opened(self) -> None:
-        made = collections.defaultdict(LeanPosition)
+        made: Any = collections.defaultdict(LeanPosition)
         for data, position in self.positions.items():
             made[data].update(position.size, position.price)
         self.positions = made
@@ -353,7 +357,8 @@ class LeanBroker(bt.BackBroker):  # type: ignore[misc]
         price = order.created.price
         if self.p.coo and order.exectype == _MARKET:
             price = feed.open[feed.clock.at]
-        size, paid, opened, closed = netted(*held[data], order.executed.remsize, price)
+        before, bought = held[data]
+        size, paid, opened, closed = netted(before, bought, order.executed.remsize, price)
         held[data] = size, paid
         comm = feed.comminfo.p
         rate = comm.commission

@@ -30,7 +30,7 @@ _YOUNG = 500_000
 """New objects between two looks of the garbage collector during a run (CPython's own: 700)."""
 
 
-class Cerebro(bt.Cerebro):  # type: ignore[misc]
+class Cerebro(bt.Cerebro):
     """A drop-in for `bt.Cerebro`.
 
     - `engine` (default "lean"): "stock" runs Backtrader's own loop.

@@ -95,7 +95,7 @@ def _is_usual(times: Instants) -> bool:
 
 def from_csv(data: Any) -> Loaded:
     """Return a file's columns. What has been read is given back where it must be read row by row."""
-    if data.p.timeframe >= bt.TimeFrame.Days and data._tz is not None or not data._dtstr:
+    if (data.p.timeframe >= bt.TimeFrame.Days and data._tz is not None) or not data._dtstr:
         return None
     try:
         start = data.f.tell()
@@ -145,7 +145,8 @@ def _at_session_end(data: Any, times: Instants) -> Floats:
     span = datetime.timedelta(
         hours=end.hour, minutes=end.minute, seconds=end.second, microseconds=end.microsecond
     )  # fmt: skip
-    ends = date2num(times.astype("datetime64[D]").astype("datetime64[us]") + np.timedelta64(span))
+    closes: Any = times.astype("datetime64[D]").astype("datetime64[us]") + np.timedelta64(span)
+    ends = date2num(closes)
     return np.maximum(numbers, ends)
 
 

@@ -35,7 +35,18 @@ class LineGrowth:
 class DataGrowth:
     """A feed's lines; a replayed feed's last bar changes until it is complete."""
 
-    __slots__ = ("_bars", "_clock", "_columns", "_data", "_lines", "_loaded", "_places", "_prices", "_ticks", "_ticks_at")
+    __slots__ = (
+        "_bars",
+        "_clock",
+        "_columns",
+        "_data",
+        "_lines",
+        "_loaded",
+        "_places",
+        "_prices",
+        "_ticks",
+        "_ticks_at",
+    )
 
     def __init__(self, taken: Any, clock: Clock, places: Any, ticks: Clock) -> None:
         self._data, self._clock, self._places = taken.data, clock, places
@@ -84,5 +95,3 @@ class OwnGrowth:
         self._stamp.append(self._stamps[now])
         for line in self._own:
             line.append(_NAN)
-
-

@@ -232,7 +232,13 @@ class Run:
 
     def _is_always(self) -> bool:
         """Return whether every bar must be looked at in full."""
-        return self.timed or self.intrabar or self.cerebro.p.cheat_on_open or len(self.seats) > 1 or self.seats[0].audience.hears_bars
+        return (
+            self.timed
+            or self.intrabar
+            or self.cerebro.p.cheat_on_open
+            or len(self.seats) > 1
+            or self.seats[0].audience.hears_bars
+        )
 
     def _hears_orders(self) -> bool:
         return any(seat.audience.hears_orders for seat in self.seats)

@@ -181,7 +181,12 @@ def delay(item: Any, start: int, end: int) -> bool:
 
 def non_zero(item: Any, start: int, end: int) -> bool:
     left, right = column(item.data0), column(item.data1)
-    if left is None or right is None or not np.isfinite(left[start:end]).all() or not np.isfinite(right[start:end]).all():
+    if (
+        left is None
+        or right is None
+        or not np.isfinite(left[start:end]).all()
+        or not np.isfinite(right[start:end]).all()
+    ):
         return False
     kept = column(item.line)
     found = np.concatenate((kept[start - 1 : start], left[start:end] - right[start:end]))

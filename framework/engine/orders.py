@@ -23,21 +23,27 @@ _SAME = (
 )  # fmt: skip
 
 
-class LeanRecord(OrderData):  # type: ignore[misc]
+class LeanRecord(OrderData):
     """What was asked, or what was executed; the class holds what rarely differs from its default."""
 
     pclose = price = pricelimit = _plimit = trailamount = trailpercent = value = comm = pnl = 0.0
-    p1 = p2 = size = remsize = psize = pprice = 0
-    dt = margin = None
+    p1 = p2 = 0
+    size: float = 0
+    remsize: float = 0
+    psize: float = 0
+    pprice: float = 0
+    dt: float | None = None
+    margin: float | None = None
 
     def __getattr__(self, name: str) -> Any:
         if name != "exbits":
             raise AttributeError(name)
-        self.exbits = found = collections.deque()
+        found: collections.deque[Any] = collections.deque()
+        self.exbits = found
         return found
 
     def clone(self) -> LeanRecord:
-        fields = vars(self)
+        fields = self.__dict__
         fields["p1"], fields["p2"] = self.p2, len(self.exbits)
         copy = _new(LeanRecord)
         copy.__dict__ = fields.copy()
@@ -117,11 +123,11 @@ class _Lean:
         return copy
 
 
-class LeanBuyOrder(_Lean, BuyOrder):  # type: ignore[misc]
+class LeanBuyOrder(_Lean, BuyOrder):
     _parameters = BuyOrder.params
 
 
-class LeanSellOrder(_Lean, SellOrder):  # type: ignore[misc]
+class LeanSellOrder(_Lean, SellOrder):
     _parameters = SellOrder.params
 
 
@@ -136,7 +142,8 @@ def new_order(
     """Make an order as Backtrader's constructor does, at the bar that closes at `close` at the instant `now`."""
     cls = LeanBuyOrder if buy else LeanSellOrder
     signed = size if buy else -size
-    created, executed, order = _new(LeanRecord), _new(LeanRecord), _new(cls)
+    created, executed = _new(LeanRecord), _new(LeanRecord)
+    order: Any = _new(cls)
     created.__dict__ = {
         "pclose": close, "dt": now, "size": signed, "price": price if price or pricelimit else close,
         "pricelimit": pricelimit, "trailamount": trailamount, "trailpercent": trailpercent, "_plimit": pricelimit,

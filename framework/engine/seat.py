@@ -156,4 +156,3 @@ class Seat:
         audience.end(missing)
         strategy._orderspending = []
         strategy._tradespending = []
-

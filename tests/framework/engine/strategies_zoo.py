@@ -538,7 +538,9 @@ class Positions(bt.Strategy):
             self.sell(size=3)
         position = self.position
         self.seen.append((len(position), bool(position), str(position), getattr(position, "datetime", None)))
-        self.seen.append((self.broker.getvalue([self.data]), self.broker.get_leverage(), self.broker.getvalue(lever=True)))
+        self.seen.append(
+            (self.broker.getvalue([self.data]), self.broker.get_leverage(), self.broker.getvalue(lever=True))
+        )
         self.seen.append([(data._name, held.size) for data, held in self.positions.items()])
         self.seen.append([(name, held.size) for name, held in self.positionsbyname.items()])
         self.seen.append([order.ref - order.ref for order in self.broker.get_orders_open(safe=True)])

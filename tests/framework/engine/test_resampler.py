@@ -16,6 +16,12 @@ from framework.engine import ahead
 
 SECONDS = st.sampled_from([60, 60, 60, 60, 30, 17, 180, 600, 3_600, 40_000, 86_400, 86_340])
 
+LONGER = [
+    *((bt.TimeFrame.Minutes, c) for c in (1, 2, 5, 7, 15, 60, 240)),
+    (bt.TimeFrame.Days, 1),
+    (bt.TimeFrame.Days, 2),
+]
+
 
 @st.composite
 def _columns(draw: st.DrawFn) -> Columns:
@@ -47,7 +53,7 @@ def _made(columns: Columns, frame: int, compression: int, beside: bool, monkeypa
 @settings(max_examples=400, deadline=None, derandomize=True, phases=[Phase.generate])
 @given(
     columns=_columns(),
-    longer=st.sampled_from([(bt.TimeFrame.Minutes, c) for c in (1, 2, 5, 7, 15, 60, 240)] + [(bt.TimeFrame.Days, c) for c in (1, 2)]),
+    longer=st.sampled_from(LONGER),
     beside=st.booleans(),
 )  # fmt: skip
 def test_columns_are_resampled_as_backtrader_does(columns: Columns, longer: tuple[int, int], beside: bool) -> None:
