@@ -14,6 +14,8 @@ from vnpy_ctastrategy.backtesting import BacktestingEngine
 
 from framework.columns import Columns
 
+_FIRST, _LAST = datetime.fromisoformat("2023-01-01"), datetime.fromisoformat("2025-01-01")
+
 
 class Cross(CtaTemplate):  # type: ignore[misc]
     """Long 100 above the average, flat below it."""
@@ -42,7 +44,7 @@ def job(columns: Columns) -> Callable[[], Any]:
         engine = BacktestingEngine()
         engine.output = lambda message: None
         engine.set_parameters(
-            "W1.LOCAL", Interval.MINUTE, datetime(2023, 1, 1), 0, 0, 1, 0.00001, 1_000_000, datetime(2025, 1, 1)
+            "W1.LOCAL", Interval.MINUTE, _FIRST, 0, 0, 1, 0.00001, 1_000_000, _LAST
         )  # fmt: skip
         engine.add_strategy(Cross, {})
         rows = zip(*(getattr(columns, name).tolist() for name in ("end", "open", "high", "low", "close")), strict=True)

@@ -76,6 +76,14 @@ class Cerebro(bt.Cerebro):
         self._is_lean()
         self._played(self._planned_ahead(runstrats))
 
+    def _runonce_old(self, runstrats: list[Any]) -> None:
+        self._is_stock("oldsync")
+        super()._runonce_old(runstrats)
+
+    def _runnext_old(self, runstrats: list[Any]) -> None:
+        self._is_stock("oldsync")
+        super()._runnext_old(runstrats)
+
     def _planned(self, strategies: list[Any]) -> Run:
         plan.check(self, strategies)
         schedule = merged([plan.instants(data) for data in self.datas])
