@@ -46,17 +46,32 @@ class Clocked:
         return self.array[end - size : end]
 
 
+_CLOCKED: Any = Clocked
+
+
 class Fronted:
     """In front of a data feed's, an indicator's or a strategy's class: its first line without detours."""
 
     __slots__ = ()
 
     def __len__(self: Any) -> int:
-        return self.first_line.clock.at + 1  # type: ignore[no-any-return]
+        return self.first_clock.at + 1  # type: ignore[no-any-return]
 
     def __getitem__(self: Any, ago: int) -> float:
-        line = self.first_line
-        return line.array[line.clock.at + ago]  # type: ignore[no-any-return]
+        return self.first_values[self.first_clock.at + ago]  # type: ignore[no-any-return]
+
+
+class Positioned:
+    """In front of a strategy's class: its main position, looked up once."""
+
+    __slots__ = ()
+
+    @property
+    def position(self: Any) -> Any:
+        known = self.main_position
+        if known is None:
+            known = self.main_position = self.getposition(self.datas[0])
+        return known
 
 
 class Ticking(Fronted):
@@ -82,7 +97,7 @@ Ticking.tick_last = _tick(0)  # type: ignore[attr-defined]
 
 
 @functools.cache
-def _behind(cls: type[Any], base: type[Any]) -> type[Any]:
+def _behind(cls: Any, base: Any) -> Any:
     """Return `cls` with `base` between it and the class it was derived from."""
     names = {"__slots__": (), "__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
     made: type[Any] = type.__new__(type(cls), cls.__name__, (cls, base), names)
@@ -90,7 +105,7 @@ def _behind(cls: type[Any], base: type[Any]) -> type[Any]:
 
 
 @functools.cache
-def in_front(mixin: type[Any], cls: type[Any]) -> type[Any]:
+def in_front(mixin: Any, cls: Any) -> Any:
     """Return `cls` with what `mixin` defines in front, under its own name, unseen by Backtrader's metaclasses.
 
     The definitions are copied: CPython lets an instance change to a class with the same single base only.
@@ -120,7 +135,8 @@ class Attached:
             return
         self._lines[id(line)] = (line, type(line))
         line.clock = clock
-        line.__class__ = in_front(Clocked, type(line))
+        cls: Any = type(line)
+        line.__class__ = in_front(_CLOCKED, cls)
 
     def data(self, data: Any, clock: Clock, ticks: Clock | None = None) -> None:
         """Let a data feed follow a clock, and its ticks another."""
@@ -129,7 +145,7 @@ class Attached:
         for line in data.lines:
             self.line(line, clock)
         self._alias(data)
-        self.name(data, "first_line", data.lines[0])
+        self._first(data)
         if data.replaying:
             self.front(data, Fronted)
             return
@@ -137,10 +153,10 @@ class Attached:
         self.name(data, "ticks", ticks or clock)
         self._ticked.append(data)
 
-    def behind(self, item: Any, base: type[Any]) -> None:
+    def behind(self, item: Any, base: Any) -> None:
         """Put a class behind an instance's own, before the one it was derived from."""
         self._classes.append((item, type(item)))
-        cls = type(item)
+        cls: Any = type(item)
         stock = {each for each in base.__mro__ if each.__module__.startswith("backtrader.")}
         item.__class__ = base if cls in stock else _behind(cls, base)
 
@@ -152,13 +168,19 @@ class Attached:
         for line in item.lines:
             self.line(line, clock)
         self._alias(item)
+        self._first(item)
         self.front(item, Fronted)
-        self.name(item, "first_line", item.lines[0])
 
-    def front(self, item: Any, mixin: type[Any]) -> None:
+    def _first(self, item: Any) -> None:
+        line = item.lines[0]
+        self.name(item, "first_values", line.array)
+        self.name(item, "first_clock", line.clock)
+
+    def front(self, item: Any, mixin: Any) -> None:
         """Put a class in front of an instance's own."""
         self._classes.append((item, type(item)))
-        item.__class__ = in_front(mixin, type(item))
+        cls: Any = type(item)
+        item.__class__ = in_front(mixin, cls)
 
     def name(self, item: Any, name: str, value: Any) -> None:
         """Give an instance an attribute for the time of the run."""

@@ -128,8 +128,9 @@ class Run:
                     return now
                 data_clock.at = clock.at = now
                 append(times[now])
-                for add in own:
-                    add(nan)
+                if own:
+                    for add in own:
+                        add(nan)
                 strategy.next()
             return steps
         moves = [*self.moves, *seat.moves]

@@ -49,8 +49,8 @@ def draw(observer: Any, series: Series, orders: Marks, trades: Marks, done: int)
     else:
         _mark_orders(observer, lines, series, [mark for mark in orders if mark[0] < done], done)
     for line, column in zip(observer.lines, lines, strict=True):
-        line.array.extend([np.nan] * done)  # stock makes room for all bars, then appends each
-        line.array[:done] = array.array("d", np.ascontiguousarray(column).tobytes())
+        drawn = array.array("d", np.ascontiguousarray(column).tobytes())
+        line.array = drawn + array.array("d", [np.nan]) * len(line.array)  # stock makes room, then appends
         line._idx, line.lencount = done - 1, done
 
 
@@ -70,7 +70,7 @@ def _mark_orders(observer: Any, lines: list[Floats], series: Series, orders: Mar
 
     prices: tuple[dict[int, list[float]], dict[int, list[float]]] = ({}, {})
     for step, order in orders:
-        if order.data is observer.data and order.executed.size:
+        if order.executed.size:
             prices[0 if order.isbuy() else 1].setdefault(step, []).append(order.executed.price)
     data, params = observer.data, observer.p
     edges = (data.lines.low.array, data.lines.high.array)

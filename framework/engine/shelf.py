@@ -54,6 +54,14 @@ for _name in ("array", "_idx", "idx", "lencount"):
     setattr(_AsideLine, _name, _opening(_name))
 
 
+_ASIDE: Any = _Aside
+_ASIDE_LINE: Any = _AsideLine
+
+
+def _class(item: Any) -> Any:
+    return type(item)
+
+
 def is_held_elsewhere(analyzer: Any) -> bool:
     """Return whether somebody besides the analyzer holds its results."""
     results = vars(analyzer).get("rets")
@@ -73,14 +81,14 @@ class Shelf:
         self._analyzers.append((analyzer, type(analyzer), dict(vars(analyzer))))
         vars(analyzer).clear()
         vars(analyzer)["opened"] = self._opened
-        analyzer.__class__ = in_front(_Aside, type(analyzer))
+        analyzer.__class__ = in_front(_ASIDE, _class(analyzer))
 
     def observer(self, observer: Any) -> None:
         """Put an observer aside."""
         for line in observer.lines:
             self._lines.append((line, type(line)))
             vars(line)["opened"] = self._opened
-            line.__class__ = in_front(_AsideLine, type(line))
+            line.__class__ = in_front(_ASIDE_LINE, _class(line))
 
     def empty(self) -> None:
         """Give everything back as it was."""
