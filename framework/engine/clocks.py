@@ -46,7 +46,21 @@ class Clocked:
         return self.array[end - size : end]
 
 
+class Stamped(Clocked):
+    """In front of the strategy's clock line: its times are written when somebody looks, all that are due."""
+
+    __slots__ = ()
+
+    @property
+    def array(self: Any) -> Any:
+        known = vars(self)["array"]
+        if len(known) <= self.clock.at:
+            known.extend(self.stamps[len(known) : self.clock.at + 1])
+        return known
+
+
 _CLOCKED: Any = Clocked
+_STAMPED: Any = Stamped
 
 
 class Fronted:
@@ -129,14 +143,19 @@ class Attached:
         self._ticked: list[Any] = []
         self._lines: dict[int, tuple[Any, type[Any]]] = {}
 
-    def line(self, line: Any, clock: Clock) -> None:
+    def stamped(self, line: Any, clock: Clock, stamps: Any) -> None:
+        """Let a strategy's clock line follow a clock and show these times."""
+        self.name(line, "stamps", stamps)
+        self.line(line, clock, _STAMPED)
+
+    def line(self, line: Any, clock: Clock, front: Any = _CLOCKED) -> None:
         """Let a line follow a clock; the first clock it is given counts."""
         if id(line) in self._lines:
             return
         self._lines[id(line)] = (line, type(line))
         line.clock = clock
         cls: Any = type(line)
-        line.__class__ = in_front(_CLOCKED, cls)
+        line.__class__ = in_front(front, cls)
 
     def data(self, data: Any, clock: Clock, ticks: Clock | None = None) -> None:
         """Let a data feed follow a clock, and its ticks another."""
@@ -196,6 +215,8 @@ class Attached:
     def detach(self) -> None:
         """Give every instance back what it had; lines keep the place their clock reached."""
         ticks = [(data, {f"tick_{n}": getattr(data, f"tick_{n}") for n in (*_TICKS, "last")}) for data in self._ticked]
+        for line, _ in self._lines.values():
+            _ = line.array  # a clock line that nobody looked at is written now
         for item, name in reversed(self._names):
             vars(item).pop(name, None)
         for item, cls in reversed(self._classes):
