@@ -31,18 +31,18 @@ class Clocked:
 
     __slots__ = ()
 
-    idx = property(lambda line: line.clock.at, _moved)
-    _idx = property(lambda line: line.clock.at, _moved)
-    lencount = property(lambda line: line.clock.at + 1, _moved)
+    idx = property(lambda line: line.lean_clock.at, _moved)
+    _idx = property(lambda line: line.lean_clock.at, _moved)
+    lencount = property(lambda line: line.lean_clock.at + 1, _moved)
 
     def __len__(self: Any) -> int:
-        return self.clock.at + 1  # type: ignore[no-any-return]
+        return self.lean_clock.at + 1  # type: ignore[no-any-return]
 
     def __getitem__(self: Any, ago: int) -> float:
-        return self.array[self.clock.at + ago]  # type: ignore[no-any-return]
+        return self.array[self.lean_clock.at + ago]  # type: ignore[no-any-return]
 
     def get(self: Any, ago: int = 0, size: int = 1) -> Any:
-        end = self.clock.at + ago + 1
+        end = self.lean_clock.at + ago + 1
         return self.array[end - size : end]
 
 
@@ -54,8 +54,8 @@ class Stamped(Clocked):
     @property
     def array(self: Any) -> Any:
         known = vars(self)["array"]
-        if len(known) <= self.clock.at:
-            known.extend(self.stamps[len(known) : self.clock.at + 1])
+        if len(known) <= self.lean_clock.at:
+            known.extend(self.lean_stamps[len(known) : self.lean_clock.at + 1])
         return known
 
 
@@ -69,10 +69,10 @@ class Fronted:
     __slots__ = ()
 
     def __len__(self: Any) -> int:
-        return self.first_clock.at + 1  # type: ignore[no-any-return]
+        return self.lean_first.at + 1  # type: ignore[no-any-return]
 
     def __getitem__(self: Any, ago: int) -> float:
-        return self.first_values[self.first_clock.at + ago]  # type: ignore[no-any-return]
+        return self.lean_values[self.lean_first.at + ago]  # type: ignore[no-any-return]
 
 
 class Positioned:
@@ -82,9 +82,9 @@ class Positioned:
 
     @property
     def position(self: Any) -> Any:
-        known = self.main_position
+        known = self.lean_position
         if known is None:
-            known = self.main_position = self.getposition(self.datas[0])
+            known = self.lean_position = self.getposition(self.datas[0])
         return known
 
 
@@ -96,8 +96,8 @@ class Ticking(Fronted):
 
 def _tick(number: int) -> property:
     def tick(data: Any) -> float | None:
-        line, at = data.lines.lines[number], data.ticks.at
-        if data.ticks is not line.clock:
+        line, at = data.lines.lines[number], data.lean_ticks.at
+        if data.lean_ticks is not line.lean_clock:
             return line.array[at] if at >= 0 else None
         return line.array[at] if 0 <= at < len(line.array) - line.extension - 1 else None
 
@@ -145,7 +145,7 @@ class Attached:
 
     def stamped(self, line: Any, clock: Clock, stamps: Any) -> None:
         """Let a strategy's clock line follow a clock and show these times."""
-        self.name(line, "stamps", stamps)
+        self.name(line, "lean_stamps", stamps)
         self.line(line, clock, _STAMPED)
 
     def line(self, line: Any, clock: Clock, front: Any = _CLOCKED) -> None:
@@ -153,7 +153,7 @@ class Attached:
         if id(line) in self._lines:
             return
         self._lines[id(line)] = (line, type(line))
-        line.clock = clock
+        line.lean_clock = clock
         cls: Any = type(line)
         line.__class__ = in_front(front, cls)
 
@@ -169,7 +169,7 @@ class Attached:
             self.front(data, Fronted)
             return
         self.front(data, Ticking)
-        self.name(data, "ticks", ticks or clock)
+        self.name(data, "lean_ticks", ticks or clock)
         self._ticked.append(data)
 
     def behind(self, item: Any, base: Any) -> None:
@@ -192,8 +192,8 @@ class Attached:
 
     def _first(self, item: Any) -> None:
         line = item.lines[0]
-        self.name(item, "first_values", line.array)
-        self.name(item, "first_clock", line.clock)
+        self.name(item, "lean_values", line.array)
+        self.name(item, "lean_first", line.lean_clock)
 
     def front(self, item: Any, mixin: Any) -> None:
         """Put a class in front of an instance's own."""
@@ -222,7 +222,7 @@ class Attached:
         for item, cls in reversed(self._classes):
             item.__class__ = cls
         for line, cls in self._lines.values():
-            at = vars(line).pop("clock").at
+            at = vars(line).pop("lean_clock").at
             line.__class__ = cls
             line._idx, line.lencount = at, at + 1
         for data, said in ticks:

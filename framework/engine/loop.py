@@ -249,6 +249,7 @@ class Run:
     def _attached(self) -> Iterator[None]:
         attached = Attached()
         cerebro, broker = self.cerebro, self.broker
+        begun = False
         try:
             feeds = {}
             for number, (data, group) in enumerate(zip(cerebro.datas, self.schedule.group_of, strict=True)):
@@ -263,11 +264,12 @@ class Run:
                 self.history = History(broker, self.schedule.clock, self._places)
             for seat in self.seats:
                 seat.audience.attach()
+            begun = True
             yield
         finally:
-            for seat in self.seats:
-                seat.detach()
-            if isinstance(broker, LeanBroker):
+            if begun:
+                for seat in self.seats:
+                    seat.detach()
                 broker.detach()
             attached.detach()
 

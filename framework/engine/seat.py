@@ -82,7 +82,7 @@ class Seat:
 
         attached.name(strategy, "getposition", getposition)
         if cls.position is bt.Strategy.position:
-            attached.name(strategy, "main_position", None)
+            attached.name(strategy, "lean_position", None)
             attached.front(strategy, Positioned)
 
     def move(self, now: int) -> None:
