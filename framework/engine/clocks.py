@@ -31,22 +31,36 @@ class Clocked:
 
     __slots__ = ()
 
-    idx = property(lambda line: line.clock.at, _moved)
-    _idx = property(lambda line: line.clock.at, _moved)
-    lencount = property(lambda line: line.clock.at + 1, _moved)
+    idx = property(lambda line: line.lean_clock.at, _moved)
+    _idx = property(lambda line: line.lean_clock.at, _moved)
+    lencount = property(lambda line: line.lean_clock.at + 1, _moved)
 
     def __len__(self: Any) -> int:
-        return self.clock.at + 1  # type: ignore[no-any-return]
+        return self.lean_clock.at + 1  # type: ignore[no-any-return]
 
     def __getitem__(self: Any, ago: int) -> float:
-        return self.array[self.clock.at + ago]  # type: ignore[no-any-return]
+        return self.array[self.lean_clock.at + ago]  # type: ignore[no-any-return]
 
     def get(self: Any, ago: int = 0, size: int = 1) -> Any:
-        end = self.clock.at + ago + 1
+        end = self.lean_clock.at + ago + 1
         return self.array[end - size : end]
 
 
+class Stamped(Clocked):
+    """In front of the strategy's clock line: its times are written when somebody looks, all that are due."""
+
+    __slots__ = ()
+
+    @property
+    def array(self: Any) -> Any:
+        known = vars(self)["array"]
+        if len(known) <= self.lean_clock.at:
+            known.extend(self.lean_stamps[len(known) : self.lean_clock.at + 1])
+        return known
+
+
 _CLOCKED: Any = Clocked
+_STAMPED: Any = Stamped
 
 
 class Fronted:
@@ -55,10 +69,10 @@ class Fronted:
     __slots__ = ()
 
     def __len__(self: Any) -> int:
-        return self.first_clock.at + 1  # type: ignore[no-any-return]
+        return self.lean_first.at + 1  # type: ignore[no-any-return]
 
     def __getitem__(self: Any, ago: int) -> float:
-        return self.first_values[self.first_clock.at + ago]  # type: ignore[no-any-return]
+        return self.lean_values[self.lean_first.at + ago]  # type: ignore[no-any-return]
 
 
 class Positioned:
@@ -68,9 +82,9 @@ class Positioned:
 
     @property
     def position(self: Any) -> Any:
-        known = self.main_position
+        known = self.lean_position
         if known is None:
-            known = self.main_position = self.getposition(self.datas[0])
+            known = self.lean_position = self.getposition(self.datas[0])
         return known
 
 
@@ -82,8 +96,8 @@ class Ticking(Fronted):
 
 def _tick(number: int) -> property:
     def tick(data: Any) -> float | None:
-        line, at = data.lines.lines[number], data.ticks.at
-        if data.ticks is not line.clock:
+        line, at = data.lines.lines[number], data.lean_ticks.at
+        if data.lean_ticks is not line.lean_clock:
             return line.array[at] if at >= 0 else None
         return line.array[at] if 0 <= at < len(line.array) - line.extension - 1 else None
 
@@ -129,14 +143,19 @@ class Attached:
         self._ticked: list[Any] = []
         self._lines: dict[int, tuple[Any, type[Any]]] = {}
 
-    def line(self, line: Any, clock: Clock) -> None:
+    def stamped(self, line: Any, clock: Clock, stamps: Any) -> None:
+        """Let a strategy's clock line follow a clock and show these times."""
+        self.name(line, "lean_stamps", stamps)
+        self.line(line, clock, _STAMPED)
+
+    def line(self, line: Any, clock: Clock, front: Any = _CLOCKED) -> None:
         """Let a line follow a clock; the first clock it is given counts."""
         if id(line) in self._lines:
             return
         self._lines[id(line)] = (line, type(line))
-        line.clock = clock
+        line.lean_clock = clock
         cls: Any = type(line)
-        line.__class__ = in_front(_CLOCKED, cls)
+        line.__class__ = in_front(front, cls)
 
     def data(self, data: Any, clock: Clock, ticks: Clock | None = None) -> None:
         """Let a data feed follow a clock, and its ticks another."""
@@ -150,7 +169,7 @@ class Attached:
             self.front(data, Fronted)
             return
         self.front(data, Ticking)
-        self.name(data, "ticks", ticks or clock)
+        self.name(data, "lean_ticks", ticks or clock)
         self._ticked.append(data)
 
     def behind(self, item: Any, base: Any) -> None:
@@ -173,8 +192,8 @@ class Attached:
 
     def _first(self, item: Any) -> None:
         line = item.lines[0]
-        self.name(item, "first_values", line.array)
-        self.name(item, "first_clock", line.clock)
+        self.name(item, "lean_values", line.array)
+        self.name(item, "lean_first", line.lean_clock)
 
     def front(self, item: Any, mixin: Any) -> None:
         """Put a class in front of an instance's own."""
@@ -196,12 +215,14 @@ class Attached:
     def detach(self) -> None:
         """Give every instance back what it had; lines keep the place their clock reached."""
         ticks = [(data, {f"tick_{n}": getattr(data, f"tick_{n}") for n in (*_TICKS, "last")}) for data in self._ticked]
+        for line, _ in self._lines.values():
+            _ = line.array  # a clock line that nobody looked at is written now
         for item, name in reversed(self._names):
             vars(item).pop(name, None)
         for item, cls in reversed(self._classes):
             item.__class__ = cls
         for line, cls in self._lines.values():
-            at = vars(line).pop("clock").at
+            at = vars(line).pop("lean_clock").at
             line.__class__ = cls
             line._idx, line.lencount = at, at + 1
         for data, said in ticks:

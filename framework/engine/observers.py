@@ -39,19 +39,23 @@ def is_deferred(observer: Any) -> bool:
 
 def draw(observer: Any, series: Series, orders: Marks, trades: Marks, done: int) -> None:
     """Draw an observer's first `done` bars."""
-    lines = [np.full(done, np.nan) for _ in observer.lines]
+    lines = [_room(line, done) for line in observer.lines]
     if type(observer) in SERIES:
         for number, column in enumerate(SERIES[type(observer)](observer, series)):
             if column is not None:
-                lines[number] = column[:done]
+                lines[number][:] = column[:done]
     elif type(observer) in _TRADES:
         _mark_trades(observer, lines, [mark for mark in trades if mark[0] < done])
     else:
         _mark_orders(observer, lines, series, [mark for mark in orders if mark[0] < done], done)
-    for line, column in zip(observer.lines, lines, strict=True):
-        drawn = array.array("d", np.ascontiguousarray(column).tobytes())
-        line.array = drawn + array.array("d", [np.nan]) * len(line.array)  # stock makes room, then appends
+    for line in observer.lines:
         line._idx, line.lencount = done - 1, done
+
+
+def _room(line: Any, done: int) -> Floats:
+    """Lengthen a line by `done` bars, as stock does although it has made room before; return its first `done`."""
+    line.array.extend(array.array("d", [np.nan]) * done)
+    return np.frombuffer(line.array, dtype=np.float64)[:done]
 
 
 def _mark_trades(observer: Any, lines: list[Floats], trades: Marks) -> None:

@@ -47,6 +47,10 @@ def check(cerebro: Any, strategies: list[Any]) -> None:
 
 
 def _check_stream(cerebro: Any) -> None:
+    if cerebro._dolive or cerebro.p.live:
+        raise Unplanned("a live feed")
+    if cerebro._exactbars:
+        raise Unplanned("exactbars")
     if not cerebro._dorunonce:
         raise Unplanned("runonce is off, or an indicator switches it off")
     if cerebro.stores or any(data.notifs for data in cerebro.datas):

@@ -55,11 +55,13 @@ class Seat:
         self.moves = [] if alone or run.taken is not None else list(zip(clocks, run.places, strict=True))
         for indicator, group in self.indicators.groups:
             attached.series(indicator, clocks[group])
+        stamp = strategy.lines.datetime
+        if run.taken is None:
+            attached.stamped(stamp, self.clock, run.times)
         attached.series(strategy, self.clock)
         self._shorten(attached)
-        stamp = strategy.lines.datetime
         own = [line for line in strategy.lines if line is not stamp]
-        self.append_time, self.own = stamp.array.append, [line.array for line in own]
+        self.own = [line.array for line in own]
         if run.taken is not None:
             for group, clock in enumerate(clocks):
                 columns = [(line, column) for line, column, place in self.indicators.columns if place == group]
@@ -80,7 +82,7 @@ class Seat:
 
         attached.name(strategy, "getposition", getposition)
         if cls.position is bt.Strategy.position:
-            attached.name(strategy, "main_position", None)
+            attached.name(strategy, "lean_position", None)
             attached.front(strategy, Positioned)
 
     def move(self, now: int) -> None:
@@ -133,7 +135,7 @@ class Seat:
             if heard and trade.justopened:
                 told.append(copied(trade))
 
-    def play(self, now: int, when: float) -> None:
+    def play(self, now: int) -> None:
         """Play the strategy's part of a bar: stock's `_oncepost`."""
         strategy, audience = self.strategy, self.audience
         if self.growths:
@@ -142,7 +144,6 @@ class Seat:
             for clock, places in self.moves:
                 clock.at = places[now]
             self.clock.at = now
-            self.append_time(when)
             for line in self.own:
                 line.append(_NAN)
         audience.begin()

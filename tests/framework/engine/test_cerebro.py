@@ -99,9 +99,8 @@ def test_instances_are_backtraders_own_again_after_a_run() -> None:
     assert type(strategy) is zoo.Rotating
     assert type(cerebro.broker) is bt.brokers.BackBroker
     assert {type(each) for each in cerebro.broker.positions.values()} == {bt.Position}
-    assert not {"clock", "close", "first_values", "getposition", "preload"} & set(vars(data)) | set(vars(strategy)) & {
-        "getposition", "main_position",
-    }  # fmt: skip
+    known = set(vars(data)) | set(vars(strategy))
+    assert not known & {"lean_clock", "close", "lean_values", "getposition", "lean_position", "preload"}
 
 
 def test_everything_is_given_back_when_a_strategy_fails() -> None:
