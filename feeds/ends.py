@@ -85,7 +85,9 @@ def _period(days: Days, timeframe: Timeframe, stamp: str) -> tuple[Days, Days]:
     sign = 1 if stamp == "start" else -1
     if timeframe.unit is Unit.MONTH:
         months = days.astype("datetime64[M]")
-        there = (months + sign * timeframe.amount).astype("datetime64[D]") + (days - months.astype("datetime64[D]"))
+        there = (months + np.timedelta64(sign * timeframe.amount, "M")).astype("datetime64[D]") + (
+            days - months.astype("datetime64[D]")
+        )
     else:
         there = days + sign * timeframe.amount * (7 if timeframe.unit is Unit.WEEK else 1) * _DAY
     return (days, there - _DAY) if stamp == "start" else (there + _DAY, days)

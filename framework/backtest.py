@@ -9,6 +9,7 @@ from datetime import datetime, tzinfo
 from typing import Any, TypeAlias
 
 import backtrader as bt
+import numpy as np
 
 from framework import tables
 from framework.calendar import utc_to_wall
@@ -21,6 +22,7 @@ from framework.engine.recorder import Recorder
 from framework.engine.ruled import RuledBroker
 from framework.feeding import Feed
 from framework.ports import Venue
+from framework.progress import watched
 from framework.result import Result
 
 log = logging.getLogger("switchback.run")
@@ -47,6 +49,7 @@ class Backtest:
     analyzers: Sequence[Analyzer]
     tz: tzinfo | None
     quicknotify: bool
+    progress: bool | None
 
 
 def play(backtest: Backtest) -> Result:
@@ -62,8 +65,19 @@ def play(backtest: Backtest) -> Result:
     if backtest.sizer is not None:
         sizer, options = _sizer(backtest.sizer)
         cerebro.addsizer(sizer, **options)
-    (strategy,) = cerebro.run()
+    with watched(_instants(backtest.feeds), lambda: _played(cerebro), backtest.progress):
+        (strategy,) = cerebro.run()
     return _result(backtest, strategy)
+
+
+def _instants(feeds: Sequence[Feed]) -> int:
+    """Return how many instants the bars of all feeds end at: each is one `next`."""
+    return len(np.unique(np.concatenate([feed.bars.end for feed in feeds])))
+
+
+def _played(cerebro: MendedCerebro) -> int:
+    running = getattr(cerebro, "runningstrats", None)
+    return len(running[0]) if running else 0
 
 
 def _zone(backtest: Backtest) -> tzinfo:

@@ -140,6 +140,19 @@ class Stats(Mapping[str, Any]):
         return tables(self)
 
 
+FEW_DAYS = 63
+"""A quarter of a year on an exchange."""
+
+
+def caution(figures: Stats) -> str:
+    """Return what to think of annual figures from a short run, or an empty string."""
+    days = figures["days"]
+    if not 0 < days < FEW_DAYS:
+        return ""
+    count_of = "1 trading day is" if days == 1 else f"{days} trading days are"
+    return f"{count_of} few: CAGR, volatility and the ratios say little about a year"
+
+
 def _line(row: tuple[str, str]) -> str:
     label, text = row
     return f"  {label:<28}{text:>18}"

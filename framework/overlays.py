@@ -98,7 +98,8 @@ def _panel(indicator: Any, symbol: str, panels: dict[int, int], symbols: dict[in
 def _overlay(indicator: Any, strategy: Any, symbol: str, panel: int, bars: Columns) -> Overlay:
     indicator._plotinit()
     lines, as_bars = {}, set()
-    dates = _dates(_data(indicator, strategy))
+    data = _data(indicator, strategy)
+    dates = _dates(data)
     for at, alias in enumerate(indicator.lines.getlinealiases()):
         style = getattr(indicator.plotlines, alias, None) or getattr(indicator.plotlines, f"_{at}", None)
         values = _values(indicator.lines[at], dates, bars.end)
@@ -109,7 +110,8 @@ def _overlay(indicator: Any, strategy: Any, symbol: str, panel: int, bars: Colum
         if _asked(style, "_method") == "bar":
             as_bars.add(name)
     levels = [*indicator.plotinfo.plotyhlines, *indicator.plotinfo.plothlines]
-    return Overlay(symbol, indicator.plotlabel(), panel, lines, tuple(levels), frozenset(as_bars))
+    label = f"{indicator.plotlabel()} {data._name.removeprefix(symbol).strip(' -_')}".strip()
+    return Overlay(symbol, label, panel, lines, tuple(levels), frozenset(as_bars))
 
 
 def _asked(style: Any, name: str) -> Any:

@@ -46,7 +46,7 @@ def _head(result: Result) -> str:
         f"{result.timeframe} bars, calendar {result.calendar.name}",
         f"engine: {result.engine}",
     ]
-    notes = "".join(f"<li>{html.escape(each)}</li>" for each in result.notes)
+    notes = "".join(f"<li>{html.escape(each)}</li>" for each in result.remarks)
     lines = "".join(f"<p>{html.escape(each)}</p>" for each in facts)
     return f"<h1>{html.escape(result.title)}</h1>{lines}" + (f'<ul class="notes">{notes}</ul>' if notes else "")
 

@@ -18,8 +18,6 @@ from framework.columns import Columns, Floats, Instants, instant
 from framework.errors import ConfigError
 from framework.model import Timeframe, Unit
 
-_ORDER = list(Unit)
-
 
 def resampled(bars: Columns, source: Timeframe, target: Timeframe, calendar: Calendar, until: datetime) -> Columns:
     """Return `bars` (of length `source`) as bars of length `target`.
@@ -111,12 +109,12 @@ def _period(days: Days, target: Timeframe) -> NDArray[np.int64]:
 
 def _period_last(days: Days, target: Timeframe) -> Days:
     """Return the last calendar day of each day's period."""
-    after = (_period(days, target) + 1) * target.amount
+    following = (_period(days, target) + 1) * target.amount
     if target.unit is Unit.MONTH:
-        return after.astype("datetime64[M]").astype("datetime64[D]") - 1
-    if target.unit is Unit.WEEK:
-        return (after * 7 - 3).astype("datetime64[D]") - 1
-    return after.astype("datetime64[D]") - 1
+        first = following.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+    else:
+        first = following * 7 - 3 if target.unit is Unit.WEEK else following
+    return (first - 1).astype("datetime64[D]")
 
 
 def _same_period(left: Days, right: Days, target: Timeframe) -> NDArray[np.bool_]:

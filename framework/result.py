@@ -17,7 +17,7 @@ import pandas as pd
 from framework import stats
 from framework.calendar import Calendar
 from framework.columns import Columns
-from framework.figures import Stats, stats_of, tables
+from framework.figures import Stats, caution, stats_of, tables
 from framework.model import Timeframe
 from framework.page import PathLike
 from framework.when import When
@@ -116,13 +116,18 @@ class Result:
 
     def summary(self) -> str:
         """Return the run and its key figures as text for a terminal."""
-        notes = [f"note: {each}" for each in self.notes]
+        notes = [f"note: {each}" for each in self.remarks]
         return "\n".join([self.title, f"engine: {self.engine}", *notes, "", repr(self.stats), *self._open()])
 
     @property
     def title(self) -> str:
         """One line: the strategy, the symbols, the bars."""
         return f"{self.name} on {_listed(self.symbols)}, {self.timeframe} bars"
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """The notes of the run, and what its figures call for."""
+        return (*self.notes, *filter(None, [caution(self.stats)]))
 
     def _open(self) -> list[str]:
         if self.positions.empty:
@@ -139,7 +144,7 @@ class Result:
     def _repr_html_(self) -> str:
         from framework.picture import equity_picture, inline
 
-        notes = "".join(f"<li>{html.escape(each)}</li>" for each in self.notes)
+        notes = "".join(f"<li>{html.escape(each)}</li>" for each in self.remarks)
         return (
             f"<div><p><b>{html.escape(self.title)}</b></p>{tables(self.stats)}"
             f"{inline(equity_picture(self, width=8, height=2.6))}{f'<ul>{notes}</ul>' if notes else ''}</div>"

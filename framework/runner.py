@@ -59,7 +59,7 @@ def run(
                  strategy's indicators need, or a number of bars, or a timedelta
     tz           the zone that `datetime.time()` and day bars mean; the exchange's unless given
     quicknotify  a fill is notified before `next` of its bar, as it is live (Backtrader's own setting)
-    progress     show a bar for long runs: None where there is a terminal or a notebook
+    progress     show a bar: None for long runs in a terminal, True and False always and never
     params       the strategy's parameters; those whose name is not one of the above may be given
                  directly: `run(SmaCross, source=bars, fast=10)`
 
@@ -75,9 +75,8 @@ def run(
     sources = [source] if isinstance(source, Source) else list(source)
     longer = [Timeframe.parse(each) for each in resample]
     feeds = fed(sources, longer, warmup, lambda kinds: minimum_periods(strategy, chosen, kinds))
-    return play(
-        Backtest(strategy, chosen, feeds, venue, cash, commission, slippage, sizer, analyzers, zone, quicknotify)
-    )
+    costs = (cash, commission, slippage)
+    return play(Backtest(strategy, chosen, feeds, venue, *costs, sizer, analyzers, zone, quicknotify, progress))
 
 
 def _given(arguments: Mapping[str, Any]) -> dict[str, bool]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import backtrader as bt
 
 
@@ -15,11 +17,15 @@ class SmaCross(bt.Strategy):
             data: bt.ind.CrossOver(bt.ind.SMA(data, period=self.p.fast), bt.ind.SMA(data, period=self.p.slow))
             for data in self.datas
         }
+        self.orders: dict[Any, Any] = {}
 
     def next(self) -> None:
         for data, crossing in self.crossings.items():
+            # Another symbol's bar calls `next` too: an order that is still out must not go out again.
+            if data in self.orders and self.orders[data].alive():
+                continue
             held = self.getposition(data).size
-            if crossing[0] > 0 and not held:
-                self.buy(data, size=int(self.p.lot / data.close[0]))
+            if crossing[0] > 0 and not held and self.p.lot >= data.close[0]:
+                self.orders[data] = self.buy(data, size=int(self.p.lot / data.close[0]))
             elif crossing[0] < 0 and held:
-                self.close(data)
+                self.orders[data] = self.close(data)

@@ -27,6 +27,8 @@ def main(options: argparse.Namespace) -> None:
     show.result(result)
     folder.mkdir(parents=True, exist_ok=True)
     show.written([result.chart(folder / "chart.html"), result.report(folder / "report.html")])
+    print("\nThe prices are made up and no spread was paid: this shows the machinery, not a profit.")
+    print("Your own strategy: switchback backtest my.py:MyStrategy --bars bars.parquet")
 
 
 def _scalper() -> Path:

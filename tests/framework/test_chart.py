@@ -10,7 +10,7 @@ from typing import Any
 import backtrader as bt
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_result import make_result, minutes, nothing_happened, ran, utc
 
@@ -55,12 +55,14 @@ def page(result: Result) -> str:
     return chart(result)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-(2**30), 2**30)))
 def test_packed_numbers_come_back(numbers: list[int]) -> None:
     """Whole numbers survive the packing, negative ones and none at all too."""
     assert unpacked(packed(np.array(numbers, dtype=np.int64))).tolist() == numbers
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=50))
 def test_values_come_back_to_the_precision_of_the_largest(values: list[float]) -> None:
     """Any value fits: nine digits of the largest are kept."""
@@ -105,7 +107,7 @@ def test_an_hour_that_is_there_twice_is_plotted_in_order() -> None:
     ends = np.arange(np.datetime64("2026-11-01T04:00"), np.datetime64("2026-11-01T08:00"), np.timedelta64(1, "m"))
     data = data_of(chart(nothing_happened(np.arange(len(ends)), ends)))
     plotted, shown = walls(data, "plotted"), walls(data, "shown")
-    assert (np.diff(plotted) > np.timedelta64(0)).all()
+    assert (np.diff(plotted) > np.timedelta64(0, "us")).all()
     assert (shown == np.datetime64("2026-11-01T01:30")).sum() == 2
     assert plotted[-1] == shown[-1]
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import backtrader as bt
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from IPython.core.formatters import DisplayFormatter
 from made_result import make_result, minutes, nothing_happened, ran
@@ -18,7 +18,8 @@ from framework import axis
 from framework.columns import Columns
 from framework.errors import ConfigError
 from framework.overlays import Overlay, overlays
-from framework.picture import MOST_CANDLES, equity_picture, svg
+from framework.panels import MOST_CANDLES
+from framework.picture import equity_picture, svg
 from framework.result import Result
 from framework.stats import stamps_of
 
@@ -38,6 +39,13 @@ def titles(figure: object) -> list[str]:
 def test_a_picture_has_a_panel_a_symbol_then_equity_and_drawdown(result: Result) -> None:
     """From the top: prices of each symbol, the account, how far it is below its peak."""
     assert titles(result.plot()) == ["AAPL", "TSLA", "Equity", "Drawdown"]
+
+
+def test_a_range_far_from_the_start_is_not_squeezed_by_the_starting_cash() -> None:
+    """The line of the starting cash is left out where it would flatten what is shown."""
+    ends = minutes(2).end
+    figure = nothing_happened(np.linspace(200_000, 201_000, len(ends)), ends).plot(start="2026-10-02")
+    assert figure.axes[-2].get_ylim()[0] > 200_000
 
 
 def test_symbols_may_be_picked(result: Result) -> None:
@@ -144,6 +152,7 @@ def test_longer_runs_have_coarser_ticks(days: int, labels: str) -> None:
     assert labels in axis.ticks(stamps, ZONE)[1]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**7), max_size=200, unique=True), st.integers(2, 20))
 def test_ticks_are_few_and_in_order(seconds: list[int], most: int) -> None:
     """Whatever the bars, labels fit and follow one another."""
@@ -153,6 +162,7 @@ def test_ticks_are_few_and_in_order(seconds: list[int], most: int) -> None:
     assert (np.diff(places) > 0).all()
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=300), st.integers(1, 40))
 def test_thinning_keeps_the_ends_and_the_extremes(values: Sequence[float], buckets: int) -> None:
     """A thinned line reaches as high and as low as the whole, and is no longer than it need be."""
@@ -215,7 +225,9 @@ def test_an_indicator_on_longer_bars_is_drawn_as_it_was_known() -> None:
     """Five-minute values begin at the minute that ends the five, and stay until the next."""
     minute, five = BARS["AAPL"], BARS["AAPL"][4::5]
     strategy = ran(Single, {"AAPL-5Min": five})
-    (values,) = overlays(strategy, {"AAPL": minute})[0].lines.values()
+    (overlay,) = overlays(strategy, {"AAPL": minute})
+    (values,) = overlay.lines.values()
+    assert overlay.label == "SMA (2) 5Min"
     expected = five.close[:2].mean()
     assert np.isnan(values[8])
     assert values[9:14] == pytest.approx([expected] * 5)

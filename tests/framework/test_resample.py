@@ -152,6 +152,6 @@ def test_windows_hold_every_bar_once_and_never_end_before_it(offsets, target, ca
     found = longer(Columns.of(ends, *[numbers] * 4, numbers), target, calendar)
     windows = window_ends(ends, MINUTE, Timeframe.parse(target), calendar)
     assert (windows >= ends).all()
-    assert (np.diff(found.end) > np.timedelta64(0)).all()
+    assert (np.diff(found.end) > np.timedelta64(0, "us")).all()
     assert found.volume.sum() == numbers.sum()
     assert (windows <= ends + np.timedelta64(timedelta(days=32))).all()

@@ -11,7 +11,7 @@ import pytest
 from made_result import CASH, make_result, minutes, nothing_happened
 
 from framework.errors import ConfigError
-from framework.figures import FIGURES, Stats, is_negative, number_cell, span
+from framework.figures import FEW_DAYS, FIGURES, Stats, caution, is_negative, number_cell, span
 from framework.result import Result
 
 DAY = [f"2026-10-01T14:3{minute}" for minute in range(4)]
@@ -64,6 +64,14 @@ def test_summary_tells_what_ran_and_what_to_know(result: Result) -> None:
     text = str(result)
     assert text.startswith("Quiet on AAPL, TSLA, 1Min bars\nengine: stock\nnote: ABC: 3 of 21 bars\n")
     assert "Sharpe ratio" in text
+
+
+@pytest.mark.parametrize(("days", "start"), [(1, "1 trading day is few"), (62, "62 trading days are few"), (63, "")])
+def test_a_short_run_warns_of_its_annual_figures(days: int, start: str) -> None:
+    """A Sharpe ratio of two days means nothing, and a reader is told so; of a quarter it is left to them."""
+    said = caution(Stats({"days": days}))
+    assert said.startswith(start)
+    assert bool(said) == (days < FEW_DAYS)
 
 
 def test_repr_is_one_line(result: Result) -> None:

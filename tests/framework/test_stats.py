@@ -7,7 +7,7 @@ import empyrical
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from made_result import empty, utc
 
@@ -26,6 +26,7 @@ def grown(returns: list[float], cash: float = 1000.0) -> np.ndarray:
     return cash * np.cumprod(1 + np.array(returns))
 
 
+@settings(deadline=None)
 @given(RETURNS)
 def test_volatility_is_empyricals(returns: list[float]) -> None:
     """The annual volatility of any daily returns is the one that empyrical gives."""
@@ -33,6 +34,7 @@ def test_volatility_is_empyricals(returns: list[float]) -> None:
     assert stats.volatility(returns, 252) == pytest.approx(expected, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(RETURNS, st.sampled_from([252, 365]))
 def test_sharpe_is_empyricals_where_there_is_risk(returns: list[float], year: int) -> None:
     """The Sharpe ratio agrees where returns differ from one another."""
@@ -40,6 +42,7 @@ def test_sharpe_is_empyricals_where_there_is_risk(returns: list[float], year: in
     assert stats.sharpe(returns, year) == pytest.approx(empyrical.sharpe_ratio(np.array(returns), annualization=year))
 
 
+@settings(deadline=None)
 @given(RETURNS)
 def test_sortino_is_empyricals_where_a_day_lost(returns: list[float]) -> None:
     """The Sortino ratio agrees where at least one day lost."""
@@ -47,6 +50,7 @@ def test_sortino_is_empyricals_where_a_day_lost(returns: list[float]) -> None:
     assert stats.sortino(returns, 252) == pytest.approx(empyrical.sortino_ratio(np.array(returns)))
 
 
+@settings(deadline=None)
 @given(RETURNS)
 def test_growth_is_empyricals(returns: list[float]) -> None:
     """Total return and CAGR agree with empyrical's compounding."""
@@ -55,6 +59,7 @@ def test_growth_is_empyricals(returns: list[float]) -> None:
     assert stats.cagr(total, len(returns), 252) == pytest.approx(empyrical.annual_return(np.array(returns)), rel=1e-6)
 
 
+@settings(deadline=None)
 @given(RETURNS)
 def test_max_drawdown_and_calmar_are_empyricals_on_daily_values(returns: list[float]) -> None:
     """Given an account's values at day ends, the deepest fall and Calmar agree."""
@@ -65,6 +70,7 @@ def test_max_drawdown_and_calmar_are_empyricals_on_daily_values(returns: list[fl
     assert stats.calmar(growth, deepest) == pytest.approx(empyrical.calmar_ratio(np.array(returns)), rel=1e-6)
 
 
+@settings(deadline=None)
 @given(RETURNS)
 def test_months_multiply_to_the_year(returns: list[float]) -> None:
     """The product of a year's months is the product of its days, as empyrical aggregates them."""
@@ -141,10 +147,11 @@ def test_a_fall_from_the_starting_cash_counts_from_the_first_instant() -> None:
     assert stats.drawdown_length(equity, 100.0) == stats.longest_drawdown(equity, 100.0) == pd.Timedelta(days=4)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(1, 200), max_size=30))
 def test_the_longest_drawdown_is_never_shorter_than_the_deepest(values: list[float]) -> None:
     """The deepest fall is one of the falls; neither is longer than the run."""
-    equity = series(values, [str(np.datetime64("2026-01-01") + day) for day in range(len(values))])
+    equity = series(values, [str(np.datetime64("2026-01-01") + np.timedelta64(day, "D")) for day in range(len(values))])
     deepest, longest = stats.drawdown_length(equity, 100.0), stats.longest_drawdown(equity, 100.0)
     assert pd.Timedelta(0) <= deepest <= longest <= pd.Timedelta(days=max(len(values) - 1, 0))
 

@@ -1,0 +1,224 @@
+"""The synchronous way to drive an exchange (notebooks, history): `requests`, with patience for GET.
+
+Only a GET is ever sent twice. A dropped connection, a body cut short, a timeout, 429 and 5xx are
+tried again after a wait; what is still 429 or 5xx in the end is handed to the exchange, which knows
+what it means. No redirect is followed, so no credentials go to another host.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import logging
+import math
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import TracebackType
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from framework.errors import ConnectionLost
+from framework.wire import Exchange, HttpRequest, HttpResponse
+
+T = TypeVar("T")
+
+log = logging.getLogger("switchback.http")
+
+_TRANSPORT_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait, in seconds, and how often to try."""
+
+    attempts: int = 6
+    connect: float = 10.0
+    read: float = 30.0  # between two pieces of an answer
+    whole: float = 300.0  # for one answer, so that a trickle ends too
+    first_wait: float = 0.5
+    longest_wait: float = 30.0
+    longest_limit: float = 90.0  # a rate limit's window is a minute; what is longer is told, not waited for
+
+
+class Http:
+    """Sends one request after another. Used by one thread at a time; close it, or use it in a `with`.
+
+    `name` is the other side's name in errors. `wall`, `monotonic`, `sleep` and `jitter` (0 to 1) are
+    replaced in tests.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        patience: Patience = Patience(),
+        *,
+        wall: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.name = name
+        self.patience = patience
+        self._wall, self._monotonic, self._sleep, self._jitter = wall, monotonic, sleep, jitter
+        self._session = requests.Session()
+        self._session.auth = _as_it_is
+        self._adapters = [HTTPAdapter(), HTTPAdapter()]
+        for scheme, adapter in zip(("http://", "https://"), self._adapters, strict=True):
+            self._session.mount(scheme, adapter)
+
+    def __enter__(self) -> Http:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hang up. The pools are closed by hand: `requests` leaves idle connections to the garbage collector."""
+        managers = [m for each in self._adapters for m in (each.poolmanager, *each.proxy_manager.values())]
+        for manager in managers:
+            for key in list(manager.pools.keys()):
+                manager.pools[key].close()
+        self._session.close()
+
+    def send(self, exchange: Exchange[T]) -> T:
+        """Drive `exchange` to its end and return its result; raise `ConnectionLost` where no answer comes."""
+        try:
+            request = next(exchange)
+            while True:
+                try:
+                    response = self._answer(request)
+                except ConnectionLost as lost:
+                    request = exchange.throw(lost)
+                else:
+                    request = exchange.send(response)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        finally:
+            exchange.close()
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
+        attempts = self.patience.attempts if request.method == "GET" else 1
+        for attempt in range(1, attempts + 1):
+            is_last = attempt == attempts
+            try:
+                response = self._once(request)
+            except _TRANSPORT_ERRORS as error:
+                log.debug("< %s", type(error).__name__)
+                if is_last:
+                    raise self._lost(request, error, attempts) from error
+                wait = self._back_off(attempt)
+            else:
+                asked = None if is_last else self._wait_after(response, attempt)
+                if asked is None:
+                    return self._final(response)
+                wait = asked
+            log.debug("waiting %.1f s, then attempt %d of %d", wait, attempt + 1, attempts)
+            self._sleep(wait)
+        raise AssertionError("unreachable")
+
+    def _once(self, request: HttpRequest) -> HttpResponse:
+        log.debug("> %s %s", request.method, request.url)
+        deadline = self._monotonic() + self.patience.whole
+        with self._session.request(
+            request.method,
+            request.url,
+            params=dict(request.params),
+            headers=dict(request.headers),
+            json=request.json,
+            timeout=(self.patience.connect, self.patience.read),
+            allow_redirects=False,
+            stream=True,
+        ) as answer:
+            body = self._body(answer, deadline)
+        log.debug("< %d, %d bytes", answer.status_code, len(body))
+        return HttpResponse(answer.status_code, {k.lower(): v for k, v in answer.headers.items()}, body)
+
+    def _body(self, answer: requests.Response, deadline: float) -> bytes:
+        pieces = []
+        for piece in answer.iter_content(1 << 16):
+            pieces.append(piece)
+            if self._monotonic() > deadline:
+                raise requests.Timeout("the answer took too long as a whole")
+        promised = answer.headers.get("content-length")
+        if promised is not None and answer.raw.tell() != int(promised):
+            raise requests.ConnectionError("the answer was cut short")  # urllib3 1.x does not see it
+        return b"".join(pieces)
+
+    def _wait_after(self, response: HttpResponse, attempt: int) -> float | None:
+        """Return how long to wait before the next attempt, None where this answer is the last."""
+        if response.status == 429:
+            return self._until_reset(response, attempt)
+        return self._back_off(attempt) if response.status >= 500 else None
+
+    def _until_reset(self, response: HttpResponse, attempt: int) -> float | None:
+        told = retry_after(response, self._wall())
+        if told is None:
+            return self._back_off(attempt)
+        if told > self.patience.longest_limit:
+            return None
+        return told + self._jitter()  # the reset is told in whole seconds
+
+    def _final(self, response: HttpResponse) -> HttpResponse:
+        """Return a 429 with a `retry-after` in seconds, whatever way the wait was told: exchanges have no clock."""
+        told = retry_after(response, self._wall()) if response.status == 429 else None
+        if told is None:
+            return response
+        return replace(response, headers={**response.headers, "retry-after": str(math.ceil(told))})
+
+    def _back_off(self, attempt: int) -> float:
+        """Return a wait that doubles, half of it by chance, so that many clients do not come back at once."""
+        wait = min(self.patience.first_wait * 2.0 ** (attempt - 1), self.patience.longest_wait)
+        return wait * (0.5 + 0.5 * self._jitter())
+
+    def _lost(self, request: HttpRequest, error: Exception, attempts: int) -> ConnectionLost:
+        host = urlsplit(request.url).netloc
+        tried = f"after {attempts} attempts" if attempts > 1 else "and it was not sent again"
+        return ConnectionLost(
+            self.name,
+            f"{request.method} {urlsplit(request.url).path}: no whole answer from {host} {tried} "
+            f"({type(error).__name__}); check the network, then try again",
+        )
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Leave a request's headers alone: without this, `requests` adds what a .netrc file says."""
+    return request
+
+
+def retry_after(response: HttpResponse, now: float) -> float | None:
+    """Return the seconds to wait by a 429's own headers (`now` is unix seconds), None where they say nothing.
+
+    `X-RateLimit-Reset` is an instant in unix seconds; `Retry-After` is seconds or a date.
+    """
+    reset = _number(response.headers.get("x-ratelimit-reset"))
+    if reset is not None and now < reset < math.inf:
+        return reset - now
+    after = response.headers.get("retry-after")
+    seconds = _number(after)
+    if seconds is None and after is not None:
+        at = _date(after)
+        seconds = None if at is None else at.timestamp() - now
+    return max(seconds, 0.0) if seconds is not None else None
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(json.loads(text)) if text else None
+    except (ValueError, TypeError):
+        return None
+    return value if value is not None and value == value else None
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        return email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
