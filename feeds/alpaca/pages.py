@@ -34,7 +34,7 @@ class Position:
             symbol, *numbers = urlsafe_b64decode(token).decode().split("|")
             at, told, pages = (int(each) for each in numbers)
         except (binascii.Error, UnicodeDecodeError, ValueError) as error:
-            raise ValueError(token) from error
+            raise ValueError(f"{token!r} is not a page token") from error
         return cls(symbol, at, told, pages)
 
     @property

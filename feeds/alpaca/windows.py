@@ -112,7 +112,8 @@ def _window_starts(walls: Instants, timeframe: Timeframe) -> Instants:
         return _first_day(days, timeframe).astype("datetime64[us]")
     length = np.timedelta64(timeframe.length)
     midnight = days.astype("datetime64[us]")
-    return midnight + (walls - midnight) // length * length
+    begun: Instants = midnight + (walls - midnight) // length * length
+    return begun
 
 
 def _first_day(days: Days, timeframe: Timeframe) -> Days:
