@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": "run the scalper over sample bars: trades, figures, a chart and a report",
     "backtest": "run a strategy over bars",
     "fetch": "fetch bars into the cache",
+    "sandbox": "serve a venue on loopback that speaks the real dialects, faults included",
 }
 
 EXIT_WRONG_INPUT = 2

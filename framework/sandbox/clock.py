@@ -22,7 +22,7 @@ class MarketClock:
         if speed is not None and not 0 < speed < float("inf"):
             raise ConfigError(f"speed={speed} is not a pace; try speed=1 for real time, 60 for a minute a second")
         self.speed = speed
-        self._monotonic = monotonic
+        self.monotonic = monotonic
         self._from, self._since = starts_at, monotonic()
 
     @property
@@ -34,11 +34,11 @@ class MarketClock:
         """Return venue time, aware UTC."""
         if self.speed is None:
             return self._from
-        return self._from + timedelta(seconds=(self._monotonic() - self._since) * self.speed)
+        return self._from + timedelta(seconds=(self.monotonic() - self._since) * self.speed)
 
     def set(self, at: datetime) -> None:
         """Put the clock to an instant."""
-        self._from, self._since = at, self._monotonic()
+        self._from, self._since = at, self.monotonic()
 
     async def until(self, at: datetime) -> None:
         """Wait, in a running clock, until venue time is `at`."""

@@ -10,7 +10,7 @@ How it reads the tape
     `tape.known(symbol, now)` are the bars that have ended (columns, history before the start included),
     `tape.last(symbol, now)` the last of them, `tape.quotes(symbol, since, until)` and
     `tape.trades(symbol, since, until)` the quotes and trades of a span, `market.quote(symbol)` the
-    quote that stands. `tape.calendar` has the sessions.
+    quote that stands. `tape.calendar` has the sessions, `tape.session(at)` the one that a time is in or before.
 
 How it is told of each played instant
     It joins as a `Listener`. `play(instant)` is called when venue time is `instant.at`: synchronous,
@@ -21,7 +21,8 @@ How it is told of each played instant
 How its own commands survive a restart
     `market.record(dialect, body)` in the same breath as the change of state, then
     `await market.synced()` before anything of it leaves. A restart hands each record to the
-    listener's `restore(body)`, in the order of recording, between the same instants.
+    listener's `restore(body)`, in the order of recording, between the same instants; `forget()` then
+    drops the messages that came of it.
 
 How it asks for faults
     `market.faults.know({...})` names them when it is mounted; `market.faults.take(name, stream, **facts)`
@@ -44,15 +45,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from framework.columns import instant as column_instant
-from framework.columns import moment
 from framework.model import Quote
 from framework.sandbox.clock import MarketClock
 from framework.sandbox.faults import Faults
 from framework.sandbox.ledger import Ledger
 from framework.sandbox.tape import Instant, Tape, made_quote
 
-PLAYED = "played"
+PLAYED, CREDENTIALS = "played", "credentials"
 
 
 class Listener(Protocol):
@@ -69,12 +68,15 @@ class Listener(Protocol):
     def restore(self, body: Mapping[str, Any]) -> None:
         """Do again what was recorded."""
 
+    def forget(self) -> None:
+        """Drop the messages that a restart kept: they were written before it."""
+
 
 class Market:
     """Plays a tape to the dialects that joined. Owned by the thread that serves it.
 
     `speed` is 1 for real time, 60 for a minute a second, None for lock-step. `state` is a file that keeps
-    the book; `seed` decides what is random and the ids. The clock starts when the first bar begins.
+    the book and the credentials; `seed` decides what is random and the ids. The clock starts when the first bar begins.
     """
 
     def __init__(
@@ -93,8 +95,8 @@ class Market:
         self.faults = Faults()
         self.sent: Counter[str] = Counter()
         self.requests: Counter[str] = Counter()
-        self.key, self.secret = key or "SANDBOX" + secrets.token_hex(6).upper(), secret or secrets.token_hex(20)
         self.ledger = Ledger(state, {"tape": tape.fingerprint(), "seed": seed, **(options or {})})
+        self.key, self.secret = self._credentials(key, secret)
         self.played_at = tape.starts_at
         self.is_over = False
         self.is_restoring = False
@@ -117,17 +119,6 @@ class Market:
         last = self.tape.last(symbol, self.played_at)
         return made_quote(symbol, last.end, last.close, self.tape.spread) if last else None
 
-    def is_open(self, at: datetime) -> bool:
-        """Return whether the exchange's regular session is open."""
-        opens, closes = self.session(at)
-        return opens <= at < closes
-
-    def session(self, at: datetime) -> tuple[datetime, datetime]:
-        """Return open and close of the regular session that a time is in or before."""
-        sessions = self.tape.calendar.sessions
-        index = int(sessions.closes.searchsorted(column_instant(at), side="right"))
-        return moment(sessions.opens[index]), moment(sessions.closes[index])
-
     def record(self, dialect: str, body: Mapping[str, Any]) -> None:
         """Write down what a dialect did, for a restart; `await synced()` before it is told."""
         self.ledger.append(dialect, body)
@@ -146,6 +137,8 @@ class Market:
                 self._listeners[kind].restore(body)
         self.is_restoring = False
         self.ledger.records.clear()
+        for listener in self._listeners.values():
+            listener.forget()
         self.clock.set(max(self.played_at, self.clock.now()))
 
     async def step(self) -> Instant | None:
@@ -174,6 +167,16 @@ class Market:
             await self.clock.until(instant.at)
             await self.step()
         self.is_over = self.tape.after(self.played_at) is None
+
+    def _credentials(self, key: str, secret: str) -> tuple[str, str]:
+        """Return those given, else those of the state file, else new ones."""
+        kept = next((body for kind, body in self.ledger.records if kind == CREDENTIALS), None)
+        if key and secret:
+            return key, secret
+        if kept is None:
+            kept = {"key": "SANDBOX" + secrets.token_hex(6).upper(), "secret": secrets.token_hex(20)}
+            self.ledger.append(CREDENTIALS, kept)
+        return kept["key"], kept["secret"]
 
     def _play(self, instant: Instant) -> None:
         self.played_at = instant.at

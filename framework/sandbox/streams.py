@@ -56,6 +56,8 @@ class Connection:
         self.market, self.stream, self.socket = market, stream, socket
         self._request = request
         self.is_deaf = False
+        self.is_known = False
+        """Whether the client has authenticated; the dialect sets it."""
 
     async def reply(self, message: str | bytes) -> None:
         """Write an answer to what the client said."""

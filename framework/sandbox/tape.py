@@ -178,6 +178,12 @@ class Tape:
         made = (trade for at in range(first, last) for trade in made_trades(self._bar(symbol, at), self.length))
         return [trade for trade in made if since <= trade.at <= until]
 
+    def session(self, at: datetime) -> tuple[datetime, datetime]:
+        """Return open and close of the regular session that a time is in or before; a close is past at its instant."""
+        sessions = self.calendar.sessions
+        index = int(np.searchsorted(sessions.closes, instant(at), side="right"))
+        return moment(sessions.opens[index]), moment(sessions.closes[index])
+
     def _bar(self, symbol: str, at: int) -> Bar:
         bars = self.bars[symbol]
         open_, high, low, close, volume = (

@@ -1,0 +1,187 @@
+"""`switchback sandbox`: a venue on 127.0.0.1 that speaks the venues' real dialects, faults included.
+
+Also a context manager, `Sandbox`, for notebooks and tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+    from types import TracebackType
+
+    from brokers.alpaca.book import Settings
+    from framework.ports import Source
+    from framework.sandbox.faults import Fault
+    from framework.sandbox.market import Market
+    from framework.sandbox.server import Routes
+    from framework.sandbox.tape import Detail
+
+SYMBOLS = ("SPY", "IBM")
+DAY = "2026-10-05"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, default=0, help="default: any that is free")
+    tape = parser.add_argument_group("what is played")
+    tape.add_argument("--symbols", metavar="A,B", help="default: SPY,IBM of the sample, or all that a file holds")
+    tape.add_argument("--bars", metavar="FILE", help="your bars: a Parquet or CSV file; without it, sample bars")
+    tape.add_argument("--day", metavar="DAY", help=f"first day that is played, such as {DAY} (the default)")
+    tape.add_argument("--seed", type=int, default=0, help="of the sample bars, the ids and what is random")
+    tape.add_argument("--path", action="store_true", help="play each bar along its path, not at its end")
+    clock = parser.add_argument_group("the clock").add_mutually_exclusive_group()
+    clock.add_argument("--speed", type=float, metavar="N", help="60 is a minute a second; default: 1, real time")
+    clock.add_argument("--lockstep", action="store_true", help="play one instant for each POST /_sandbox/step")
+    venue = parser.add_argument_group("the venue")
+    venue.add_argument("--state", metavar="FILE", help="keep the book here, through a stop or a crash")
+    venue.add_argument("--cash", type=float, default=100_000, help="default: 100000")
+    venue.add_argument("--rate", type=int, metavar="N", help="requests a minute; default: 200, in real time only")
+    venue.add_argument("--partial", type=float, default=0.0, metavar="P", help="chance that a fill takes half an order")
+    venue.add_argument("--old-account", action="store_true", help="show the account as it was before July 2026")
+    venue.add_argument("--fault-rate", type=float, default=0.0, metavar="P", help="chance of a fault, by --seed")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Serve until interrupted. The first line on standard output is one JSON object: url, key, secret, pid."""
+    return asyncio.run(_serve(options))
+
+
+async def _serve(options: argparse.Namespace) -> int:
+    from framework.sandbox.market import Market
+    from framework.sandbox.server import serving
+
+    tape = _tape(_source(options), path=options.path)
+    speed = None if options.lockstep else options.speed or 1.0
+    settings = _settings(options)
+    market = Market(tape, speed=speed, state=options.state, seed=options.seed, options=_identity(settings))
+    end = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, end.set)
+    async with serving(market, dialects(settings, options.rate), options.port) as url:
+        if options.fault_rate:
+            market.faults.at_random(options.seed, options.fault_rate)
+        print(json.dumps({"url": url, "key": market.key, "secret": market.secret, "pid": os.getpid()}), flush=True)
+        await end.wait()
+    return 0
+
+
+def dialects(settings: Settings | None = None, limit: int | None = None) -> list[Routes]:
+    """Return what mounts each dialect: market data before trading, so that bars are sent before their fills."""
+    from brokers.alpaca import sandbox as alpaca_trading
+
+    return [lambda market: alpaca_trading.routes(market, settings, limit=limit)]
+
+
+def _identity(settings: Settings) -> dict[str, Any]:
+    return {"settings": repr(settings)}
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    from brokers.alpaca.book import Settings
+
+    return Settings(cash=options.cash, partial=options.partial, old_account=options.old_account)
+
+
+def _tape(source: Source, *, path: bool) -> Any:
+    from framework.sandbox.tape import Detail, Tape
+
+    return Tape(source, detail=Detail.PATH if path else Detail.BAR)
+
+
+def _source(options: argparse.Namespace) -> Source:
+    symbols = [each.strip() for each in (options.symbols or "").split(",") if each.strip()]
+    if options.bars:
+        from feeds import FileBars
+
+        return FileBars(options.bars, symbols or None, start=options.day)
+    from feeds import SampleBars
+
+    day = options.day or DAY
+    return SampleBars(symbols or SYMBOLS, day, day, seed=options.seed)
+
+
+class Sandbox:
+    """The sandbox as a context manager: it serves in a thread of its own until the block is left.
+
+        with Sandbox() as sandbox:
+            client = TradingClient(sandbox.key, sandbox.secret, url_override=sandbox.url)
+            sandbox.fault("drop", stream="trade_updates")
+            sandbox.step()
+
+    `source` is what is played (two symbols of sample bars on one day unless given); `speed` is None for
+    lock-step, 1 for real time, 60 for a minute a second. Everything else is the venue's: see
+    `framework.sandbox.market.Market`, `framework.sandbox.tape.Tape` and `brokers.alpaca.book.Settings`.
+    """
+
+    def __init__(
+        self,
+        source: Source | None = None,
+        *,
+        speed: float | None = None,
+        seed: int = 0,
+        state: str | Path | None = None,
+        detail: Detail | None = None,
+        settings: Settings | None = None,
+        quotes: Iterable[Any] = (),
+        limit: int | None = None,
+        port: int = 0,
+        key: str = "",
+        secret: str = "",
+    ) -> None:
+        from brokers.alpaca.book import Settings
+        from feeds import SampleBars
+        from framework.sandbox.market import Market
+        from framework.sandbox.server import ServerThread
+        from framework.sandbox.tape import Detail, Tape
+
+        played = source or SampleBars(SYMBOLS, DAY, DAY, seed=seed)
+        own = settings or Settings()
+
+        def make() -> Market:
+            tape = Tape(played, detail=detail or Detail.BAR, quotes=quotes)
+            return Market(tape, speed=speed, state=state, seed=seed, key=key, secret=secret, options=_identity(own))
+
+        self._server = ServerThread(make, dialects(own, limit), port)
+
+    def __enter__(self) -> Sandbox:
+        self._server.__enter__()
+        self.url, self.market = self._server.url, self._server.market
+        self.key, self.secret = self.market.key, self.market.secret
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.__exit__(kind, error, trace)
+
+    @property
+    def websocket(self) -> str:
+        """The URL for streams: ws:// in place of http://."""
+        return self.url.replace("http", "ws", 1)
+
+    def step(self, count: int = 1) -> dict[str, Any]:
+        """Play instants of a lock-step market; return what `POST /_sandbox/step` answers."""
+        from framework.sandbox.control import stepped
+
+        return self._server.wait(stepped(self.market, count))
+
+    def fault(self, name: str, **options: Any) -> Fault:
+        """Arm a fault, such as `fault("drop", stream="trade_updates")`; raise `ConfigError` for an unknown one."""
+        return self._server.call(lambda: self.market.faults.arm(name, **options))
+
+    def random_faults(self, seed: int, rate: float, *names: str) -> None:
+        """Let each chance of a fault happen with probability `rate`, the same for the same seed."""
+        self._server.call(lambda: self.market.faults.at_random(seed, rate, names))
+
+    def state(self) -> dict[str, Any]:
+        """Return what `GET /_sandbox/state` answers."""
+        from framework.sandbox.control import shown
+
+        return self._server.call(lambda: shown(self.market))

@@ -1,0 +1,126 @@
+"""The control side, `/_sandbox/...`: state, clock, steps and faults. It needs no credentials: it is on loopback.
+
+GET    /_sandbox/state    what was asked for, sent and played; the faults armed and known
+GET    /_sandbox/clock    {"now", "mode": "lockstep" | "real" | "accelerated", "speed", "monotonic"}
+POST   /_sandbox/step     play one instant (or `count`); answers when all is written:
+                          {"at", "done", "sent": {stream: messages so far}}
+POST   /_sandbox/faults   {"fault": "drop", "stream": "trade_updates", "count": 1, ...}, or by a seed:
+                          {"seed": 7, "rate": 0.05, "faults": ["drop", "duplicate"]}
+GET    /_sandbox/faults   the faults armed, known and made
+DELETE /_sandbox/faults   disarm all of them
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from framework.errors import ConfigError
+from framework.sandbox.market import Market
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def routes(market: Market) -> list[web.RouteDef]:
+    """Return the routes of the control side."""
+
+    async def state(_: web.Request) -> web.Response:
+        return web.json_response(shown(market))
+
+    async def clock(_: web.Request) -> web.Response:
+        return web.json_response(clock_shown(market))
+
+    async def step(request: web.Request) -> web.Response:
+        body = await _body(request)
+        return web.json_response(await stepped(market, int(body.get("count", request.query.get("count", 1)))))
+
+    async def arm(request: web.Request) -> web.Response:
+        armed(market, await _body(request))
+        return web.json_response(faults_shown(market))
+
+    async def faults(_: web.Request) -> web.Response:
+        return web.json_response(faults_shown(market))
+
+    async def clear(_: web.Request) -> web.Response:
+        market.faults.clear()
+        return web.json_response(faults_shown(market))
+
+    return [
+        web.get("/_sandbox/state", _kind(state)),
+        web.get("/_sandbox/clock", _kind(clock)),
+        web.post("/_sandbox/step", _kind(step)),
+        web.post("/_sandbox/faults", _kind(arm)),
+        web.get("/_sandbox/faults", _kind(faults)),
+        web.delete("/_sandbox/faults", _kind(clear)),
+    ]
+
+
+def shown(market: Market) -> dict[str, Any]:
+    """Return the state of the market as JSON."""
+    return {
+        **clock_shown(market),
+        "symbols": list(market.tape.symbols),
+        "played_at": market.played_at.isoformat(),
+        "done": market.is_over,
+        "requests": dict(market.requests),
+        "sent": dict(market.sent),
+        "faults": faults_shown(market),
+    }
+
+
+def clock_shown(market: Market) -> dict[str, Any]:
+    """Return the clock as JSON: `monotonic` is the reading of I/O time that belongs to `now`."""
+    clock = market.clock
+    return {
+        "now": market.now().isoformat(),
+        "mode": clock.mode,
+        "speed": clock.speed,
+        "monotonic": clock.monotonic(),
+    }
+
+
+def faults_shown(market: Market) -> dict[str, Any]:
+    """Return the faults as JSON."""
+    faults = market.faults
+    waiting = [{"fault": each.name, "stream": each.stream, "count": each.count} for each in faults.armed]
+    return {"armed": waiting, "made": dict(faults.made), "known": faults.known}
+
+
+async def stepped(market: Market, count: int = 1) -> dict[str, Any]:
+    """Play instants, and return where the tape is and how many messages were sent so far on each stream."""
+    for _ in range(max(count, 1)):
+        if await market.step() is None:
+            break
+    return {"at": market.played_at.isoformat(), "done": market.is_over, "sent": dict(market.sent)}
+
+
+def armed(market: Market, body: dict[str, Any]) -> None:
+    """Arm the fault that a request describes; raise `ConfigError`."""
+    if "rate" in body:
+        market.faults.at_random(int(body.get("seed", 0)), float(body["rate"]), tuple(body.get("faults", ())))
+        return
+    options = dict(body)
+    market.faults.arm(str(options.pop("fault", "")), **options)
+
+
+def _kind(handler: Handler) -> Handler:
+    """Answer what the caller can put right with 422 and one line."""
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except (ConfigError, ValueError, TypeError) as error:
+            return web.json_response({"message": str(error)}, status=422)
+
+    return serve
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    text = await request.text()
+    body = json.loads(text) if text else {}
+    if not isinstance(body, dict):
+        raise ConfigError("the body is not a JSON object")
+    return body
