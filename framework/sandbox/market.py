@@ -16,7 +16,7 @@ How it is told of each played instant
     It joins as a `Listener`. `play(instant)` is called when venue time is `instant.at`: synchronous,
     deterministic, no I/O; it changes state and keeps the messages. Then `flush()` is awaited, in the
     order of joining, and writes them; it returns when all is written. On a restart from a state file
-    `play` is called again for every instant of before, and `flush` is not; `market.is_restoring` says so.
+    `play` is called again for every instant of before, and `flush` is not.
 
 How its own commands survive a restart
     `market.record(dialect, body)` in the same breath as the change of state, then
@@ -99,7 +99,6 @@ class Market:
         self.key, self.secret = self._credentials(key, secret)
         self.played_at = tape.starts_at
         self.is_over = False
-        self.is_restoring = False
         self._listeners: dict[str, Listener] = {}
         self._quotes: dict[str, Quote] = {}
         self._turn = asyncio.Lock()
@@ -129,13 +128,11 @@ class Market:
 
     def restore(self) -> None:
         """Make the book of the state file again: call it once, when every dialect has joined."""
-        self.is_restoring = True
         for kind, body in self.ledger.records:
             if kind == PLAYED:
                 self._play(self.tape.at(datetime.fromisoformat(body["at"])))
             elif kind in self._listeners:
                 self._listeners[kind].restore(body)
-        self.is_restoring = False
         self.ledger.records.clear()
         for listener in self._listeners.values():
             listener.forget()
