@@ -12,7 +12,6 @@ message that comes late comes, in lock-step, with the next instant played.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -26,13 +25,14 @@ from feeds.alpaca.messages import Row
 from feeds.alpaca.plans import FREE, Plan
 from feeds.alpaca.sandbox_book import TODAY, Book, LatePrint, is_crypto
 from feeds.alpaca.sandbox_rest import Rest
-from feeds.alpaca.sandbox_stream import LIMITS, Limits, Streams
+from feeds.alpaca.sandbox_stream import WAITS, Streams, Waits
 from feeds.alpaca.subscriptions import ENDPOINTS, Endpoint, Told
 from framework.columns import instant as column_instant
 from framework.model import Bar
 from framework.sandbox import streams as sockets
 from framework.sandbox.faults import Fault
 from framework.sandbox.market import Market
+from framework.sandbox.rate import RateLimit
 from framework.sandbox.tape import Instant, Trade, made_trades
 
 NAME = "alpaca-data"
@@ -51,14 +51,22 @@ FAULTS = {
 
 
 def routes(
-    market: Market, *, plan: Plan = FREE, limits: Limits = LIMITS, wall: Callable[[], float] = time.time
+    market: Market,
+    *,
+    plan: Plan = FREE,
+    limit: int | None = None,
+    waits: Waits = WAITS,
+    monotonic: Callable[[], float] | None = None,
 ) -> list[web.RouteDef]:
     """Let Alpaca's market data join a market, and return its paths.
 
-    `plan` decides what may be asked for and how often, `limits` how long a socket is waited for;
-    `wall` is I/O time in unix seconds, by which requests are counted.
+    `plan` decides what may be asked for. `limit` is the requests a minute that are answered (None: the
+    plan's in real time, else as many as come), of I/O time, which `monotonic` tells. `waits` is how
+    long a socket is waited for.
     """
-    data = MarketData(market, plan, limits, wall)
+    kept = limit is not None or market.clock.speed == 1
+    rate = RateLimit(limit or plan.requests, is_kept=kept, monotonic=monotonic or market.clock.monotonic)
+    data = MarketData(market, plan, rate, waits)
     market.join(data)
     return [*data.rest.routes(), *data.streams.routes()]
 
@@ -86,11 +94,11 @@ class MarketData:
 
     name = NAME
 
-    def __init__(self, market: Market, plan: Plan, limits: Limits, wall: Callable[[], float]) -> None:
+    def __init__(self, market: Market, plan: Plan, rate: RateLimit, waits: Waits) -> None:
         self.market = market
         self.book = Book(market)
-        self.rest = Rest(market, self.book, plan, wall)
-        self.streams = Streams(market, plan, limits, self._tick)
+        self.rest = Rest(market, self.book, plan, rate)
+        self.streams = Streams(market, plan, waits, self._tick)
         market.faults.know({**FAULTS, **sockets.FAULTS})
         self._pending: list[_Played] = []
         self._due: list[_Due] = []
@@ -99,8 +107,6 @@ class MarketData:
 
     def play(self, instant: Instant) -> None:
         """Take in what happens at an instant, and what goes wrong with it."""
-        if self.market.is_restoring:
-            return
         played = _Played(instant)
         for bar in instant.bars:
             self._befall(bar, played)
@@ -109,6 +115,10 @@ class MarketData:
     def restore(self, body: Mapping[str, Any]) -> None:
         """Do again what was recorded: late prints and missing minutes."""
         self.book.restore(body)
+
+    def forget(self) -> None:
+        """Drop the messages of what was played before the restart."""
+        self._pending.clear()
 
     async def flush(self) -> None:
         """Write what is kept: one frame to each client for each instant."""

@@ -28,18 +28,18 @@ from feeds.alpaca.queries import Latest, Query, Refused, read_latest, read_range
 from feeds.alpaca.sandbox_book import Book
 from framework.columns import Instants, instant
 from framework.errors import ConfigError
-from framework.sandbox.allowance import Allowance
 from framework.sandbox.faults import Fault
 from framework.sandbox.market import Market
+from framework.sandbox.rate import RateLimit
 
 REQUESTS = "market_data"
-"""The name of these requests, for faults and in the count."""
+"""The name of these requests, for faults (as a stream) and in the count."""
 
 FAULTS = {
-    "data_rate_limited": "answer a request for data with 429 (headers: false leaves the rate limit's out)",
-    "data_bad_gateway": "answer a request for data with 502 and HTML, as a gateway does",
-    "data_unauthorized": "answer a request for data with 401 and HTML, as Alpaca's gateway does",
-    "data_stall": "take a request for data and never answer (seconds, 3600)",
+    "rate_limited": "429 (count: for how many requests; of data, headers: false leaves the limit's out)",
+    "bad_gateway": "502 with a page of HTML; the request was not carried out",
+    "stall": "no answer, after the request was carried out (seconds, 600)",
+    "gateway_unauthorized": "answer a request for data with 401 and HTML, as Alpaca's gateway does",
     "null_bars": "answer with null instead of bars, and no next page",
     "short_pages": "put fewer points on a page than were asked for (size, 1)",
 }
@@ -56,9 +56,9 @@ Answer = Callable[[web.Request], Row]
 class Rest:
     """The data side's answers to requests. Owned by the thread that serves the market."""
 
-    def __init__(self, market: Market, book: Book, plan: Plan, wall: Callable[[], float]) -> None:
+    def __init__(self, market: Market, book: Book, plan: Plan, rate: RateLimit) -> None:
         self.market, self.book, self.plan = market, book, plan
-        self.allowance = Allowance(plan.requests, wall)
+        self.rate = rate
         market.faults.know(FAULTS)
 
     def routes(self) -> list[web.RouteDef]:
@@ -88,8 +88,8 @@ class Rest:
                 return wrong
             if refusal := self._unauthorized(request, crypto=crypto):
                 return refusal
-            if not self.allowance.take():
-                return self._told(429, _TOO_MANY)
+            if not self.rate.take():
+                return self._told(429, _TOO_MANY, self.rate.headers(used_up=True))
             try:
                 return self._told(200, answer(request))
             except Refused as refused:
@@ -99,8 +99,9 @@ class Rest:
 
         return web.get(path, handle, allow_head=False)
 
-    def _told(self, status: int, body: Row, *, with_headers: bool = True) -> web.Response:
-        headers = self.allowance.headers() if with_headers else None
+    def _told(self, status: int, body: Row, headers: Mapping[str, str] | None = None) -> web.Response:
+        """Return an answer, with the rate limit's headers unless others are given."""
+        headers = self.rate.headers() if headers is None else headers
         return web.Response(status=status, text=as_json(body), content_type="application/json", headers=headers)
 
     def _take(self, name: str, request: web.Request) -> Fault | None:
@@ -108,15 +109,16 @@ class Rest:
 
     async def _wrong(self, request: web.Request) -> web.Response | None:
         """Return what a fault answers, where there is one."""
-        if fault := self._take("data_stall", request):
-            await asyncio.sleep(fault.seconds(3600))
+        if fault := self._take("stall", request):
+            await asyncio.sleep(fault.seconds(600))
             return _gateway(504, "504 Gateway Time-out")
-        if self._take("data_bad_gateway", request):
+        if self._take("bad_gateway", request):
             return _gateway(502, "502 Bad Gateway")
-        if self._take("data_unauthorized", request):
+        if self._take("gateway_unauthorized", request):
             return _gateway(401, "401 Authorization Required")
-        if fault := self._take("data_rate_limited", request):
-            return self._told(429, _TOO_MANY, with_headers=fault.options.get("headers", True))
+        if fault := self._take("rate_limited", request):
+            shown = fault.options.get("headers", True)
+            return self._told(429, _TOO_MANY, self.rate.headers(used_up=True) if shown else {})
         return None
 
     def _unauthorized(self, request: web.Request, *, crypto: bool) -> web.Response | None:

@@ -23,14 +23,14 @@ FAULTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Waits:
     """Seconds of I/O time: what a client has to say who it is, and what one that does not read is waited for."""
 
     auth: float = 10.0
     slow: float = 5.0
 
 
-LIMITS = Limits()
+WAITS = Waits()
 
 Tick = Callable[[Endpoint], Coroutine[Any, Any, None]]
 """What goes on for as long as a client is on an endpoint."""
@@ -65,8 +65,8 @@ class Client:
 class Streams:
     """Every socket of the data side. Owned by the thread that serves the market."""
 
-    def __init__(self, market: Market, plan: Plan, limits: Limits, tick: Tick) -> None:
-        self.market, self.plan, self.limits = market, plan, limits
+    def __init__(self, market: Market, plan: Plan, waits: Waits, tick: Tick) -> None:
+        self.market, self.plan, self.waits = market, plan, waits
         self._tick = tick
         self._clients: dict[Endpoint, set[Client]] = {endpoint: set() for endpoint in ENDPOINTS}
         self._slots = {endpoint: Slots() for endpoint in ENDPOINTS}
@@ -93,7 +93,7 @@ class Streams:
         frame = client.encoded(messages)
         sending = asyncio.ensure_future(client.connection.send(frame, len(messages), at=at.isoformat()))
         while not sending.done():
-            await asyncio.wait({sending}, timeout=self.limits.slow)
+            await asyncio.wait({sending}, timeout=self.waits.slow)
             if not sending.done() and client.is_behind:
                 sending.cancel()
                 await self._cut_slow(client)
@@ -147,7 +147,7 @@ class Streams:
 
     async def _converse(self, client: Client, socket: web.WebSocketResponse) -> None:
         try:
-            async with asyncio.timeout(self.limits.auth) as deadline:
+            async with asyncio.timeout(self.waits.auth) as deadline:
                 while True:
                     if client.conversation.is_settled:
                         deadline.reschedule(None)

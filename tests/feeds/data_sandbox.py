@@ -5,13 +5,11 @@ In lock-step nothing moves but by `step`, so a test knows what has been sent.
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import msgpack
 import requests
@@ -23,11 +21,11 @@ from websockets.sync.client import ClientConnection, connect
 from feeds.alpaca.sandbox import routes
 from framework.columns import Columns
 from framework.model import Quote
+from framework.sandbox.control import stepped
 from framework.sandbox.faults import Fault
 from framework.sandbox.market import Market
+from framework.sandbox.server import ServerThread
 from framework.sandbox.tape import Tape
-
-T = TypeVar("T")
 
 KEY, SECRET = "PKLOOPBACK", "s3cr3t-of-the-loopback"
 LOGIN = {"APCA-API-KEY-ID": KEY, "APCA-API-SECRET-KEY": SECRET}
@@ -42,27 +40,18 @@ def at(minutes: float) -> datetime:
 class Venue:
     """A market that is served; its methods may be called from the test's thread."""
 
-    def __init__(self, market: Market, loop: asyncio.AbstractEventLoop, port: int) -> None:
-        self.market, self._loop = market, loop
-        self.url, self.address = f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}"
+    def __init__(self, server: ServerThread) -> None:
+        self.server, self.market = server, server.market
+        self.url, self.address = server.url, server.url.replace("http", "ws", 1)
         self.session = requests.Session()
-
-    def call(self, what: Callable[..., T], *args: Any, **options: Any) -> T:
-        """Do something in the server's thread."""
-
-        async def do() -> T:
-            return what(*args, **options)
-
-        return asyncio.run_coroutine_threadsafe(do(), self._loop).result(10)
 
     def step(self, count: int = 1) -> None:
         """Play so many instants; return when all is written."""
-        for _ in range(count):
-            asyncio.run_coroutine_threadsafe(self.market.step(), self._loop).result(10)
+        self.server.wait(stepped(self.market, count))
 
     def arm(self, fault: str, **options: Any) -> None:
         """Arm a fault."""
-        self.call(self.market.faults.arm, fault, **options)
+        self.server.call(lambda: self.market.faults.arm(fault, **options))
 
     def get(self, path: str, login: Mapping[str, str] = LOGIN, **query: Any) -> requests.Response:
         """Ask for data."""
@@ -131,49 +120,22 @@ def sandbox(
     speed: float | None = None,
     state: Any = None,
     quotes: Sequence[Quote] = (),
-    fault: Fault | None = None,
+    faults: Sequence[Fault] = (),
     **options: Any,
 ) -> Iterator[Venue]:
     """Serve a tape until the block is left; `options` are those of `routes`."""
-    source = source or Source(symbols or {"SPY": [100.0, 101.0, 102.0]})
-    started: list[Venue] = []
-    ready, stop = threading.Event(), []
+    played = source or Source(symbols or {"SPY": [100.0, 101.0, 102.0]})
 
-    async def serve() -> None:
-        market = Market(Tape(source, quotes=quotes), speed=speed, state=state, key=KEY, secret=SECRET)
-        app = web.Application()
-        app.add_routes(routes(market, **options))
-        market.restore()
-        if fault is not None:
-            market.faults.arm(fault)
-        runner = web.AppRunner(app, shutdown_timeout=0.01)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        loop, over = asyncio.get_running_loop(), asyncio.Event()
-        stop.append(lambda: loop.call_soon_threadsafe(over.set))
-        started.append(Venue(market, loop, runner.addresses[0][1]))
-        playing = asyncio.ensure_future(market.run())
-        ready.set()
-        await over.wait()
-        playing.cancel()
-        await runner.cleanup()
-        market.ledger.close()
+    def make() -> Market:
+        return Market(Tape(played, quotes=quotes), speed=speed, state=state, key=KEY, secret=SECRET)
 
-    def run() -> None:
-        try:
-            asyncio.run(serve())
-        finally:
-            ready.set()
+    def mount(market: Market) -> list[web.RouteDef]:
+        mounted = routes(market, **options)
+        for each in faults:
+            market.faults.arm(each)
+        return mounted
 
-    thread = threading.Thread(target=run, name="sandbox")
-    thread.start()
-    ready.wait(30)
-    try:
-        yield started[0]
-    finally:
-        for each in started:
-            each.session.close()
-        for each in stop:
-            each()
-        thread.join(30)
+    with ServerThread(make, [mount]) as server:
+        venue = Venue(server)
+        with venue.session:
+            yield venue

@@ -9,7 +9,7 @@ from data_sandbox import AUTH, at, sandbox
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from feeds.alpaca.plans import PAID
-from feeds.alpaca.sandbox_stream import Limits
+from feeds.alpaca.sandbox_stream import Waits
 from feeds.alpaca.source import AlpacaBars
 from framework.errors import AuthenticationError, ConfigError
 from framework.http import Http, Patience
@@ -60,7 +60,6 @@ def test_half_closed_socket_answers_no_ping():
         venue.arm("half_closed", stream="data")
         venue.step(2)
         assert not client.socket.ping().wait(0.1)
-        venue.call(venue.market.faults.clear)
         client.socket.close_socket()
 
 
@@ -100,7 +99,7 @@ def test_client_that_does_not_read_is_cut():
     """When the buffers are full the venue waits for a moment, then lets the client go: it is not held up."""
     many = {f"S{number}": [100.0] * 40 for number in range(300)}
     with (
-        sandbox(many, plan=PAID, limits=Limits(slow=0.05)) as venue,
+        sandbox(many, plan=PAID, waits=Waits(slow=0.05)) as venue,
         small_socket(venue) as raw,
         venue.greeted(sock=raw, compression=None, max_queue=1) as client,
     ):
@@ -158,8 +157,8 @@ def test_late_print_comes_as_an_updated_bar():
 def test_updated_bar_does_not_wait_for_the_next_bar():
     """By a running clock it comes half a minute of venue time after its bar, though the next is an hour away."""
     prices = {"SPY": [99.0, *[None] * 9, 100.0, *[None] * 60, 101.0]}
-    fault = Fault("late_update", after=1)
-    with sandbox(prices, speed=600, fault=fault) as venue, venue.client(updatedBars=["SPY"], bars=["SPY"]) as client:
+    faults = [Fault("late_update", after=1)]
+    with sandbox(prices, speed=600, faults=faults) as venue, venue.client(updatedBars=["SPY"], bars=["SPY"]) as client:
         told = [each["T"] for _ in range(2) for each in client.read_until(100.0)]
         assert told == ["b", "u"]
 
@@ -258,8 +257,8 @@ def test_rate_limit_storm_passes():
     """Two 429 and then the answer; with or without the limit's headers."""
     with sandbox(PRICES) as venue:
         venue.step(2)
-        venue.arm("data_rate_limited")
-        venue.arm("data_rate_limited", headers=False)
+        venue.arm("rate_limited")
+        venue.arm("rate_limited", headers=False)
         answers = [venue.get(BARS, symbols="SPY", **DAY) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [429, 429, 200]
         assert ["X-RateLimit-Limit" in answer.headers for answer in answers] == [True, False, True]
@@ -269,9 +268,9 @@ def test_gateway_answers_in_html():
     """A 502 is tried again; a 401 in HTML is an error of login."""
     with sandbox(PRICES) as venue:
         venue.step(2)
-        venue.arm("data_bad_gateway")
+        venue.arm("bad_gateway")
         assert history(venue).close.tolist() == [100.0, 101.0]
-        venue.arm("data_unauthorized")
+        venue.arm("gateway_unauthorized")
         with pytest.raises(AuthenticationError, match="HTTP 401"):
             history(venue)
 
@@ -279,6 +278,6 @@ def test_gateway_answers_in_html():
 def test_request_may_stall():
     """No answer comes: a client needs a limit of its own."""
     with sandbox(PRICES) as venue:
-        venue.arm("data_stall")
+        venue.arm("stall")
         with pytest.raises(requests.ReadTimeout):
             venue.session.get(venue.url + BARS, timeout=0.05)

@@ -8,7 +8,7 @@ from tape import Tape
 from websockets.exceptions import ConnectionClosed
 
 from feeds.alpaca.plans import PAID
-from feeds.alpaca.sandbox_stream import Limits
+from feeds.alpaca.sandbox_stream import Waits
 from framework.model import Quote
 
 AUTHENTICATED = {"T": "success", "msg": "authenticated"}
@@ -93,7 +93,7 @@ def test_keys_in_the_handshake_log_in():
 
 def test_silent_client_is_let_go():
     """Who does not log in within the time is told 404, and the socket closes."""
-    with sandbox(limits=Limits(auth=0.05)) as venue, venue.greeted() as client:
+    with sandbox(waits=Waits(auth=0.05)) as venue, venue.greeted() as client:
         assert client.read() == [error(404, "auth timeout")]
         with pytest.raises(ConnectionClosed):
             client.socket.recv(timeout=10)
