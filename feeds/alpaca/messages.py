@@ -81,8 +81,8 @@ def from_msgpack(frame: str | bytes) -> Any:
 
     try:
         return msgpack.unpackb(frame if isinstance(frame, bytes) else frame.encode())
-    except msgpack.UnpackException as error:
-        raise ValueError(str(error)) from error
+    except (msgpack.UnpackException, ValueError) as error:
+        raise ValueError(f"a frame of {len(frame)} bytes is no MessagePack: {error}") from error
 
 
 def size(amount: float, *, crypto: bool) -> float:

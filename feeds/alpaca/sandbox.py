@@ -55,18 +55,19 @@ def routes(
     *,
     plan: Plan = FREE,
     limit: int | None = None,
+    connections: int = 1,
     waits: Waits = WAITS,
     monotonic: Callable[[], float] | None = None,
 ) -> list[web.RouteDef]:
     """Let Alpaca's market data join a market, and return its paths.
 
     `plan` decides what may be asked for. `limit` is the requests a minute that are answered (None: the
-    plan's in real time, else as many as come), of I/O time, which `monotonic` tells. `waits` is how
-    long a socket is waited for.
+    plan's in real time, else as many as come), of I/O time, which `monotonic` tells. `connections` is how
+    many clients each stream takes at a time, 0 any; `waits` is how long a socket is waited for.
     """
     kept = limit is not None or market.clock.speed == 1
     rate = RateLimit(limit or plan.requests, is_kept=kept, monotonic=monotonic or market.clock.monotonic)
-    data = MarketData(market, plan, rate, waits)
+    data = MarketData(market, plan, rate, waits, connections)
     market.join(data)
     return [*data.rest.routes(), *data.streams.routes()]
 
@@ -82,9 +83,10 @@ class _Due:
 
 @dataclass(slots=True)
 class _Played:
-    """An instant that waits to be written, and what befell its bars."""
+    """An instant that waits to be written, and what befell its bars; a symbol is silent that did not trade."""
 
     instant: Instant
+    silent: set[str] = field(default_factory=set)
     bars: list[Bar] = field(default_factory=list)
     events: list[Told] = field(default_factory=list)
 
@@ -94,11 +96,11 @@ class MarketData:
 
     name = NAME
 
-    def __init__(self, market: Market, plan: Plan, rate: RateLimit, waits: Waits) -> None:
+    def __init__(self, market: Market, plan: Plan, rate: RateLimit, waits: Waits, connections: int) -> None:
         self.market = market
         self.book = Book(market)
         self.rest = Rest(market, self.book, plan, rate)
-        self.streams = Streams(market, plan, waits, self._tick)
+        self.streams = Streams(market, plan, waits, connections, self._tick)
         market.faults.know({**FAULTS, **sockets.FAULTS})
         self._pending: list[_Played] = []
         self._due: list[_Due] = []
@@ -134,6 +136,7 @@ class MarketData:
     def _befall(self, bar: Bar, played: _Played) -> None:
         if self._take("missing_minute", bar):
             self.market.record(NAME, self.book.leave_out(bar.symbol, bar.end))
+            played.silent.add(bar.symbol)
             return
         if fault := self._take("late_update", bar):
             self._print_late(bar, fault)
@@ -155,16 +158,20 @@ class MarketData:
         self._due.append(_Due(at, "updatedBars", bar))
 
     def _events(self, bar: Bar, instant: Instant) -> Iterator[Told]:
-        symbol, last = bar.symbol, made_trades(bar, self.market.tape.length)[-1]
+        symbol = bar.symbol
         if fault := self._take("trade_correction", bar):
+            last = self._last_trade(bar)
             price = float(fault.options.get("price", round(last.price + 0.01, 4)))
             yield Told("corrections", symbol, messages.correction(last, price))
         if self._take("trade_cancel", bar):
-            yield Told("cancelErrors", symbol, messages.cancellation(last))
+            yield Told("cancelErrors", symbol, messages.cancellation(self._last_trade(bar)))
         if fault := self._take("trading_status", bar):
             yield Told("statuses", symbol, messages.status(symbol, instant.at, str(fault.options.get("kind", "halt"))))
         if self._take("luld_bands", bar):
             yield Told("lulds", symbol, messages.bands(symbol, instant.at, bar.close))
+
+    def _last_trade(self, bar: Bar) -> Trade:
+        return made_trades(bar, self.market.tape.length)[-1]
 
     def _take_due(self, now: datetime) -> list[_Due]:
         due = [each for each in self._due if each.at <= now]
@@ -177,7 +184,7 @@ class MarketData:
         due = self._take_due(now)
         if due:
             for endpoint in ENDPOINTS:
-                await self.streams.send(endpoint, self._told_late(endpoint, due), now)
+                await self.streams.send(endpoint, self._told_late(due), now)
         if self._due and self.market.clock.speed is not None:
             left = min(each.at for each in self._due) - now
             asyncio.get_running_loop().call_later(left.total_seconds() / self.market.clock.speed, self._wake)
@@ -187,41 +194,33 @@ class MarketData:
         self._woken.add(task)
         task.add_done_callback(self._woken.discard)
 
-    def _told(self, endpoint: Endpoint, played: _Played, due: list[_Due]) -> list[Told]:
-        """Return an instant's messages in the order in which they became known."""
+    def _told(self, endpoint: Endpoint, played: _Played, due: list[_Due]) -> Iterator[Told]:
+        """Yield what an endpoint's clients want of an instant, in the order in which it became known."""
         if endpoint.stream == "test":
-            is_lockstep = self.market.clock.speed is None
-            return list(fakepaca.told(played.instant.at)) if is_lockstep else []
-        instant, exchange = played.instant, "V" if endpoint.feed == "iex" else "P"
-        told = self._told_late(endpoint, due)
-        told += [Told("trades", each.symbol, messages.trade_row(each, exchange)) for each in self._traded(played)]
-        told += [each for each in played.events if is_crypto(each.symbol) is endpoint.is_crypto]
-        for quote in instant.quotes:
-            told.append(Told("quotes", quote.symbol, messages.quote_row(quote, exchange)))
-            told.append(Told("orderbooks", quote.symbol, messages.book_row(quote) | {"r": True}))
-        bars = [bar for bar in played.bars if is_crypto(bar.symbol) is endpoint.is_crypto]
-        told += [Told("bars", bar.symbol, self._row(bar)) for bar in bars if self._wants(endpoint, "bars", bar)]
-        told += [
-            Told("dailyBars", bar.symbol, self._day(bar)) for bar in bars if self._wants(endpoint, "dailyBars", bar)
-        ]
-        return told
+            yield from fakepaca.told(played.instant.at) if self.market.clock.speed is None else ()
+            return
 
-    def _told_late(self, endpoint: Endpoint, due: list[_Due]) -> list[Told]:
-        own = [each for each in due if is_crypto(each.bar.symbol) is endpoint.is_crypto]
-        return [Told(each.channel, each.bar.symbol, self._row(each.bar)) for each in own]
+        def wants(channel: str, symbol: str) -> bool:
+            return self.streams.wanted(endpoint, channel, symbol)
 
-    def _traded(self, played: _Played) -> list[Trade]:
-        """Return the trades of an instant; a minute that is missing has none."""
-        ended = {bar.symbol for bar in played.instant.bars}
-        known = {symbol for symbol in ended if self._is_known(symbol, played.instant.at)}
-        return [trade for trade in played.instant.trades if trade.symbol in known]
+        exchange = "V" if endpoint.feed == "iex" else "P"
+        yield from self._told_late(due)
+        for trade in played.instant.trades:
+            if trade.symbol not in played.silent and wants("trades", trade.symbol):
+                yield Told("trades", trade.symbol, messages.trade_row(trade, exchange))
+        yield from played.events
+        for quote in played.instant.quotes:
+            if wants("quotes", quote.symbol):
+                yield Told("quotes", quote.symbol, messages.quote_row(quote, exchange))
+            if wants("orderbooks", quote.symbol):
+                yield Told("orderbooks", quote.symbol, messages.book_row(quote) | {"r": True})
+        yield from (Told("bars", bar.symbol, self._row(bar)) for bar in played.bars if wants("bars", bar.symbol))
+        for bar in played.bars:
+            if wants("dailyBars", bar.symbol):
+                yield Told("dailyBars", bar.symbol, self._day(bar))
 
-    def _is_known(self, symbol: str, end: datetime) -> bool:
-        bars = self.book.known(symbol, end)
-        return bool(len(bars)) and bars.end[-1] == column_instant(end)
-
-    def _wants(self, endpoint: Endpoint, channel: str, bar: Bar) -> bool:
-        return self.streams.wanted(endpoint, channel, bar.symbol)
+    def _told_late(self, due: list[_Due]) -> list[Told]:
+        return [Told(each.channel, each.bar.symbol, self._row(each.bar)) for each in due]
 
     def _row(self, bar: Bar) -> Row:
         """Return a bar as history has it now."""

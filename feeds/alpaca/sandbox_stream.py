@@ -65,11 +65,11 @@ class Client:
 class Streams:
     """Every socket of the data side. Owned by the thread that serves the market."""
 
-    def __init__(self, market: Market, plan: Plan, waits: Waits, tick: Tick) -> None:
+    def __init__(self, market: Market, plan: Plan, waits: Waits, connections: int, tick: Tick) -> None:
         self.market, self.plan, self.waits = market, plan, waits
         self._tick = tick
         self._clients: dict[Endpoint, set[Client]] = {endpoint: set() for endpoint in ENDPOINTS}
-        self._slots = {endpoint: Slots() for endpoint in ENDPOINTS}
+        self._slots = {endpoint: Slots(connections) for endpoint in ENDPOINTS}
         market.faults.know(FAULTS)
 
     def routes(self) -> list[web.RouteDef]:
@@ -82,6 +82,8 @@ class Streams:
 
     async def send(self, endpoint: Endpoint, told: Iterable[Told], at: datetime) -> None:
         """Write to each client of an endpoint what it wants of some messages, in one frame."""
+        if not self._clients[endpoint]:
+            return
         messages = list(told)
         async with asyncio.TaskGroup() as sending:
             for client in list(self._clients[endpoint]):

@@ -75,15 +75,18 @@ class Endpoint:
         """Whether it carries pairs."""
         return self.channels is CRYPTO_CHANNELS
 
+    def carries(self, symbol: str) -> bool:
+        """Return whether a symbol is of its kind."""
+        return ("/" in symbol) is self.is_crypto
+
 
 ENDPOINTS = (
     Endpoint("/v2/iex", "data", STOCK_CHANNELS),
     Endpoint("/v2/sip", "data", STOCK_CHANNELS),
-    Endpoint("/v2/delayed_sip", "data", STOCK_CHANNELS),
     Endpoint("/v2/test", "test", TEST_CHANNELS),
     Endpoint("/v1beta3/crypto/us", "crypto", CRYPTO_CHANNELS),
 )
-"""The streams of stocks count as "data", together; crypto and the test stream count by themselves."""
+"""Both streams of stocks count as "data"; crypto and the test stream count by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,7 @@ class Conversation:
             return error(403)
         if (key, secret) != self.credentials:
             return error(402)
-        if self.endpoint.feed in ("sip", "delayed_sip") and not self.plan.has_sip:
+        if self.endpoint.feed == "sip" and not self.plan.has_sip:
             return error(409)
         self.is_settled = True
         if not self.claim():
@@ -158,7 +161,7 @@ class Conversation:
     def wants(self, channel: str, symbol: str) -> bool:
         """Return whether a message of that channel and symbol goes to this client."""
         asked = self._sets.get("trades" if channel in WITH_TRADES else channel, ())
-        return symbol in asked or "*" in asked
+        return symbol in asked or ("*" in asked and self.endpoint.carries(symbol))
 
     def _change(self, message: Mapping[str, Any], *, is_more: bool) -> Row:
         if not self.is_authenticated:
@@ -175,6 +178,8 @@ class Conversation:
 
     def _symbols(self, channel: str, value: Any) -> set[str]:
         """Return a channel's symbols; raise `Wrong` where there is no such channel, or no such symbol."""
+        if value in ([], ()) and channel in _ELSEWHERE:  # as clients say that name every channel they know
+            return set()
         if channel not in self.endpoint.channels:
             raise Wrong(410 if channel in _ELSEWHERE else 400)
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):

@@ -125,6 +125,18 @@ def test_it_reads_crypto_without_keys():
         assert client.get_crypto_snapshot(ask.CryptoSnapshotRequest(**pair))["BTC/USD"].daily_bar.close == 101.0
 
 
+def test_it_reads_everything_raw():
+    """With raw_data, stocks and crypto, the decoded bodies by symbol."""
+    with stocks(raw=True) as (_, client):
+        asked = {"symbol_or_symbols": "SPY"}
+        assert client.get_stock_latest_quote(ask.StockLatestQuoteRequest(**asked))["SPY"]["bx"] == "V"
+        assert client.get_stock_snapshot(ask.StockSnapshotRequest(**asked))["SPY"]["dailyBar"]["v"] == 3000
+        assert len(client.get_stock_trades(ask.StockTradesRequest(**asked, **MONDAY))["SPY"]) == 12
+    with crypto(raw=True) as (_, client):
+        asked = {"symbol_or_symbols": "BTC/USD", "timeframe": TimeFrame.Day}
+        assert [bar["c"] for bar in client.get_crypto_bars(ask.CryptoBarsRequest(**asked))["BTC/USD"]] == [101.0]
+
+
 def test_its_errors_have_our_words():
     """A refusal is its APIError, with the status and the body."""
     with stocks() as (_, client), pytest.raises(APIError, match="does not permit querying recent SIP") as refused:
@@ -132,36 +144,46 @@ def test_its_errors_have_our_words():
     assert refused.value.status_code == 403
 
 
-class Subscribed(logging.Handler):
-    """Waits for what the client logs when its subscription has been answered."""
+class Heard(logging.Handler):
+    """Waits for what the client logs, such as that its subscription has been answered."""
 
-    def __init__(self) -> None:
+    log = logging.getLogger("alpaca.data.live.websocket")
+
+    def __init__(self, beginning: str = "subscribed to") -> None:
         super().__init__()
-        self.event = threading.Event()
+        self._beginning, self._event = beginning, threading.Event()
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.getMessage().startswith("subscribed to"):
-            self.event.set()
+        if record.getMessage().startswith(self._beginning):
+            self._event.set()
+
+    def __enter__(self) -> Heard:
+        self.log.addHandler(self)
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.log.removeHandler(self)
+
+    def wait(self) -> None:
+        assert self._event.wait(10)
 
 
 @contextmanager
 def streaming(venue: Venue, stream: Any) -> Iterator[None]:
     """Run a stream in a thread of its own until the block is left."""
-    log, heard = logging.getLogger("alpaca.data.live.websocket"), Subscribed()
-    before = log.level
-    log.addHandler(heard)
-    log.setLevel(logging.INFO)
+    before = Heard.log.level
+    Heard.log.setLevel(logging.INFO)
     thread = threading.Thread(target=stream.run, name="alpaca-py")
-    thread.start()
     try:
-        assert heard.event.wait(10)
+        with Heard() as subscribed:
+            thread.start()
+            subscribed.wait()
         yield
     finally:
         stream.stop()
         venue.step()  # it looks whether it is to stop when a frame comes, or every five seconds
         thread.join(10)
-        log.removeHandler(heard)
-        log.setLevel(before)
+        Heard.log.setLevel(before)
 
 
 def received() -> tuple[queue.Queue[Any], Any]:
@@ -230,12 +252,13 @@ def test_its_stream_subscribes_while_it_runs():
         stream, (found, handle) = stock_stream(venue), received()
         stream.subscribe_bars(handle, "SPY")
         with streaming(venue, stream):
-            stream.subscribe_bars(handle, "IBM")
-            stream.unsubscribe_bars("SPY")
+            with Heard("subscribed to bars: ['IBM']") as changed:
+                stream.subscribe_bars(handle, "IBM")
+                stream.unsubscribe_bars("SPY")
+                changed.wait()
             venue.step()
-            while (bar := found.get(timeout=10)).symbol == "SPY":
-                venue.step()
-        assert (bar.symbol, bar.close) == ("IBM", 50.0)
+            assert found.get(timeout=10).symbol == "IBM"
+            assert venue.market.sent == {"data": 1}
 
 
 def test_its_stream_reconnects_after_a_drop():
@@ -247,11 +270,9 @@ def test_its_stream_reconnects_after_a_drop():
         with streaming(venue, stream):
             venue.step()
             assert found.get(timeout=10).close == 100.0
-            again = Subscribed()
-            logging.getLogger("alpaca.data.live.websocket").addHandler(again)
-            venue.arm("drop", stream="data")
-            venue.step()
-            assert again.event.wait(10)
-            logging.getLogger("alpaca.data.live.websocket").removeHandler(again)
+            with Heard() as again:
+                venue.arm("drop", stream="data")
+                venue.step()
+                again.wait()
             venue.step()
             assert found.get(timeout=10).close == 102.0

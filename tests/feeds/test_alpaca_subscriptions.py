@@ -5,7 +5,7 @@ import pytest
 from feeds.alpaca.plans import FREE, PAID
 from feeds.alpaca.subscriptions import AUTHENTICATED, ENDPOINTS, WITH_TRADES, Conversation
 
-IEX, SIP, DELAYED, TEST, CRYPTO = ENDPOINTS
+IEX, SIP, TEST, CRYPTO = ENDPOINTS
 LOGIN = {"action": "auth", "key": "K", "secret": "S"}
 
 
@@ -92,11 +92,24 @@ def test_nobody_subscribes_before_logging_in():
     assert made.receive(LOGIN) == AUTHENTICATED
 
 
-@pytest.mark.parametrize("endpoint", [SIP, DELAYED])
-def test_all_exchanges_are_not_in_the_free_plan(endpoint):
+def test_all_exchanges_are_not_in_the_free_plan():
     """409 at the login; the paid plan gets in."""
-    assert code(conversation(endpoint, logged_in=False).receive(LOGIN)) == (409, "insufficient subscription")
-    assert conversation(endpoint, PAID).is_authenticated
+    assert code(conversation(SIP, logged_in=False).receive(LOGIN)) == (409, "insufficient subscription")
+    assert conversation(SIP, PAID).is_authenticated
+
+
+def test_star_stays_within_the_endpoints_kind():
+    """Every stock is no pair, and every pair no stock."""
+    stocks, pairs = conversation(), conversation(CRYPTO)
+    for made in (stocks, pairs):
+        subscribe(made, bars=["*"])
+    assert [each.wants("bars", "BTC/USD") for each in (stocks, pairs)] == [False, True]
+    assert [each.wants("bars", "SPY") for each in (stocks, pairs)] == [True, False]
+
+
+def test_empty_list_of_another_feeds_channel_is_nothing():
+    """Some clients name every channel they know."""
+    assert subscribe(conversation(CRYPTO), bars=["BTC/USD"], lulds=[])["bars"] == ["BTC/USD"]
 
 
 def test_without_a_slot_the_login_may_be_tried_again():
