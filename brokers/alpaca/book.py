@@ -186,10 +186,11 @@ class Book:
 
     def configure(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Change the account's configuration; raise `Refusal` for a key that it has not."""
-        for key in body:
+        changes = {key: value for key, value in body.items() if value is not None}
+        for key in changes:
             if key not in self.configuration:
                 raise Refusal(400, BAD, f"unknown configuration: {key}")
-        self.configuration.update(body)
+        self.configuration.update(changes)
         return self.configuration
 
     # What the market does

@@ -36,7 +36,7 @@ class TradeStream:
     def __init__(self, market: Market, book: Book, connections: int = 1) -> None:
         self.market, self.book = market, book
         self.slots = Slots(connections)
-        self._listening: set[Connection] = set()
+        self._audience = market.audiences[STREAM]
         self._behind: list[Update] = []
         self._late: set[asyncio.Task[None]] = set()
         self._writing = asyncio.Lock()
@@ -51,7 +51,7 @@ class TradeStream:
                 if streams.is_text(frame.type):
                     await self._hear(connection, frame.data)
         finally:
-            self._listening.discard(connection)
+            self._audience.discard(connection)
             connection.free(self.slots)
         return socket
 
@@ -96,11 +96,10 @@ class TradeStream:
             await self._reply(connection, "authorization", {"status": "unauthorized", "action": "listen"})
             return
         known = [each for each in wanted if each == STREAM]
+        self._audience.discard(connection)
         await self._reply(connection, "listening", {"streams": known})
         if known:
-            self._listening.add(connection)
-        else:
-            self._listening.discard(connection)
+            await self._audience.add(connection)
 
     async def _reply(self, connection: Connection, stream: str, data: dict[str, Any]) -> None:
         await connection.reply(json.dumps({"stream": stream, "data": data}).encode())
@@ -140,5 +139,6 @@ class TradeStream:
 
     async def _write(self, message: dict[str, Any], facts: dict[str, Any]) -> None:
         frame = json.dumps(message).encode()
-        for connection in list(self._listening):
-            await connection.send(frame, **facts)
+        for connection in self._audience:
+            if isinstance(connection, Connection):
+                await connection.send(frame, **facts)

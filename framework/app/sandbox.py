@@ -184,6 +184,18 @@ class Sandbox:
         """Let each chance of a fault happen with probability `rate`, the same for the same seed."""
         self._server.call(lambda: self.market.faults.at_random(seed, rate, names))
 
+    def attend(self, stream: str, count: int = 1) -> None:
+        """Wait until so many clients listen to a stream."""
+
+        async def attended() -> None:
+            await self.market.audiences[stream].attend(count)
+
+        self._server.wait(attended())
+
+    def hang_up(self, stream: str) -> None:
+        """Cut the connections of all who listen to a stream."""
+        self._server.call(lambda: self.market.audiences[stream].cut())
+
     def state(self) -> dict[str, Any]:
         """Return what `GET /_sandbox/state` answers."""
         from framework.sandbox.control import shown

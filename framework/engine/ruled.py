@@ -101,6 +101,8 @@ def round_price(price: float, tick: float, *, down: bool) -> float:
 
 def round_size(size: float, lot: float) -> float:
     """Return the size on the venue's grid, never more than was asked; whole sizes stay integers."""
-    steps = math.floor(abs(size) / lot + 1e-9)
-    rounded = math.copysign(round(steps * lot, 10), size)
+    steps = abs(size) / lot
+    # A share is 10^9 of Alpaca's steps: at 496 shares the quotient is off by more than any fixed tolerance.
+    is_whole = math.isclose(steps, round(steps), rel_tol=1e-12, abs_tol=1e-9)
+    rounded = math.copysign(abs(size) if is_whole else round(math.floor(steps) * lot, 10), size)
     return int(rounded) if isinstance(size, int) and rounded == int(rounded) else rounded

@@ -67,6 +67,7 @@ def shown(market: Market) -> dict[str, Any]:
         "done": market.is_over,
         "requests": dict(market.requests),
         "sent": dict(market.sent),
+        "listening": {stream: len(audience) for stream, audience in market.audiences.items()},
         "faults": faults_shown(market),
     }
 

@@ -32,20 +32,22 @@ How it counts what it has sent
     `market.sent[stream] += 1` for each message that a client is to read, and for nothing else (no
     greetings, no answers to a subscription), as soon as it is written. `/_sandbox/step` answers with it:
     a lock-step client reads until it has seen as many. `market.requests[name] += 1` counts requests.
-    `framework.sandbox.streams.Connection` counts by itself.
+    `framework.sandbox.streams.Connection` counts by itself. `await market.audiences[stream].add(connection)`
+    when a client has begun to listen, `.discard` when it stops: tests and `/_sandbox/state` look there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from framework.model import Quote
+from framework.sandbox.audience import Audience
 from framework.sandbox.clock import MarketClock
 from framework.sandbox.faults import Faults
 from framework.sandbox.ledger import Ledger
@@ -95,6 +97,7 @@ class Market:
         self.faults = Faults()
         self.sent: Counter[str] = Counter()
         self.requests: Counter[str] = Counter()
+        self.audiences: defaultdict[str, Audience] = defaultdict(Audience)
         self.ledger = Ledger(state, {"tape": tape.fingerprint(), "seed": seed, **(options or {})})
         self.key, self.secret = self._credentials(key, secret)
         self.played_at = tape.starts_at

@@ -46,6 +46,12 @@ def test_a_size_is_rounded_down(size: float, lot: float) -> None:
     assert size - rounded < lot * 1.01 + 1e-9
 
 
+@given(st.integers(1, 10**7))
+def test_whole_shares_are_on_a_grid_of_billionths(shares: int) -> None:
+    """496 shares stay 496, though 496 / 1e-9 is no whole number in floating point."""
+    assert round_size(shares, 1e-9) == shares
+
+
 def test_a_whole_size_stays_an_integer() -> None:
     """Ten shares are 10, not 10.0; a short side keeps its sign."""
     assert repr(round_size(10, 1e-9)) == "10"
