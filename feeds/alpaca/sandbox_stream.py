@@ -138,6 +138,7 @@ class Streams:
         finally:
             ticking.cancel()
             self._clients[endpoint].discard(client)
+            self.market.audiences[endpoint.stream].discard(connection)
             if conversation.is_authenticated:
                 connection.free(slots)
 
@@ -169,3 +170,12 @@ class Streams:
         else:
             answer = client.conversation.receive(message)
         await client.connection.reply(client.encoded([answer]))
+        await self._count(client)
+
+    async def _count(self, client: Client) -> None:
+        """Let the market know who listens."""
+        audience = self.market.audiences[client.connection.stream]
+        if client.conversation.is_listening:
+            await audience.add(client.connection)
+        else:
+            audience.discard(client.connection)

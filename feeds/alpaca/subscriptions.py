@@ -158,6 +158,11 @@ class Conversation:
         self.is_authenticated = True
         return AUTHENTICATED
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether there is anything that the client wants."""
+        return any(self._sets.values())
+
     def wants(self, channel: str, symbol: str) -> bool:
         """Return whether a message of that channel and symbol goes to this client."""
         asked = self._sets.get("trades" if channel in WITH_TRADES else channel, ())

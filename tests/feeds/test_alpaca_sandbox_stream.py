@@ -54,6 +54,16 @@ def test_every_message_is_counted():
         assert [each["T"] for each in read] == ["q", "b", "q", "b", "b"]
 
 
+def test_market_knows_who_listens():
+    """A client listens from its first subscription to its last; `/_sandbox/state` shows it."""
+    with sandbox(PRICES) as venue, venue.client(bars=["SPY"]) as client:
+        assert venue.body("/_sandbox/state")["listening"] == {"data": 1}
+        client.ask({"action": "unsubscribe", "bars": ["SPY"]})
+        assert venue.body("/_sandbox/state")["listening"] == {"data": 0}
+        venue.step()
+        assert venue.market.sent == {}
+
+
 def test_msgpack_has_timestamps_of_its_own():
     """With its content type frames are binary and a time is a time, not a text."""
     with sandbox(PRICES) as venue, venue.client(packed=True, bars=["SPY"]) as client:
