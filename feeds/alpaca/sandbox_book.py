@@ -58,10 +58,6 @@ class Book:
         self._late: dict[str, list[LatePrint]] = {}
         self._holes: dict[str, list[np.datetime64]] = {}
 
-    def symbols(self, *, crypto: bool) -> list[str]:
-        """Return the tape's stocks, or its pairs."""
-        return [symbol for symbol in self.market.tape.symbols if is_crypto(symbol) is crypto]
-
     def print_late(self, late: LatePrint) -> None:
         """Let a trade be reported late."""
         self._late.setdefault(late.symbol, []).append(late)

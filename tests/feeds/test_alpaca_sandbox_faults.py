@@ -276,8 +276,10 @@ def test_gateway_answers_in_html():
 
 
 def test_request_may_stall():
-    """No answer comes: a client needs a limit of its own."""
+    """No answer comes: a client needs a limit of its own; a gateway's is a 504."""
     with sandbox(PRICES) as venue:
         venue.arm("stall")
         with pytest.raises(requests.ReadTimeout):
             venue.session.get(venue.url + BARS, timeout=0.05)
+        venue.arm("stall", seconds=0.01)
+        assert venue.get(BARS).status_code == 504

@@ -13,6 +13,7 @@ from framework.model import Timeframe
 
 BARS = "/v2/stocks/bars"
 MINUTES = {"timeframe": "1Min", "feed": "iex"}
+KINDS = ("bars", "trades", "quotes")
 DAY = {"start": "2026-01-05", "end": "2026-01-05", **MINUTES}
 
 
@@ -38,6 +39,7 @@ def test_only_what_has_ended_is_told():
     """The tape goes on, but a client sees no further than the clock."""
     with sandbox({"SPY": [100.0, 101.0, 102.0]}) as venue:
         assert venue.body(BARS, symbols="SPY", **DAY)["bars"] == {}
+        assert venue.body("/v2/stocks/trades", symbols="SPY", feed="iex")["trades"] == {}
         venue.step(2)
         assert [bar["c"] for bar in venue.body(BARS, symbols="SPY", **DAY)["bars"]["SPY"]] == [100.0, 101.0]
         assert {
@@ -132,6 +134,20 @@ def test_latest_of_each_kind():
         assert venue.get("/v2/stocks/NONE/quotes/latest").status_code == 404
 
 
+def test_delayed_feed_tells_the_latest_of_a_quarter_of_an_hour_ago():
+    """Bar, trade and quote, in any plan; before anything was known there is nothing."""
+    with sandbox({"SPY": [100.0 + n for n in range(20)]}) as venue:
+        venue.step(10)
+        latest = {kind: venue.body(f"/v2/stocks/{kind}/latest", symbols="SPY", feed="delayed_sip") for kind in KINDS}
+        assert latest == {kind: {kind: {}} for kind in KINDS}
+        venue.step(10)
+        bar, trade, quote = (
+            venue.body(f"/v2/stocks/SPY/{kind}/latest", feed="delayed_sip", currency="USD") for kind in KINDS
+        )
+        assert (bar["bar"]["c"], trade["trade"]["p"], quote["quote"]["t"]) == (104.0, 104.0, "2026-01-05T14:35:00Z")
+        assert (bar["symbol"], bar["currency"]) == ("SPY", "USD")
+
+
 def test_snapshot_has_the_day_so_far_and_the_day_before():
     """History before the start is the day before; the map of symbols stands bare."""
     two_days = joined([bars([90.0], opens=at(-3 * 24 * 60)), bars([100.0, 101.0])])
@@ -145,6 +161,7 @@ def test_snapshot_has_the_day_so_far_and_the_day_before():
         assert (snapshot["dailyBar"]["o"], snapshot["dailyBar"]["v"]) == (100.0, 2000)
         assert (snapshot["prevDailyBar"]["c"], snapshot["prevDailyBar"]["t"]) == (90.0, "2026-01-02T05:00:00Z")
         assert venue.body("/v2/stocks/SPY/snapshot")["symbol"] == "SPY"
+        assert venue.get("/v2/stocks/NONE/snapshot").json() == {"message": "no snapshot found for NONE"}
 
 
 def test_crypto_needs_no_keys_and_has_its_own_paths():
@@ -171,6 +188,7 @@ def test_letters_are_explained():
         assert venue.body("/v2/stocks/meta/exchanges")["V"] == "IEX"
         assert venue.body("/v2/stocks/meta/conditions/trade", tape="A")["@"] == "Regular Sale"
         assert venue.get("/v2/stocks/meta/conditions/trade").status_code == 400
+        assert venue.get("/v2/stocks/meta/conditions/bar", tape="A").json() == {"message": "invalid ticktype: bar"}
 
 
 @pytest.mark.parametrize(
