@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from brokers.alpaca.book import Book, Execution
+from brokers.alpaca.book import Book
 from brokers.alpaca.entries import Entry, asset_id, identity, number, stamp
+from brokers.alpaca.limits import buying_power, held_for_orders
 from brokers.alpaca.protocol import is_crypto
 from brokers.alpaca.refusals import BAD, NEW_YORK, NOT_FOUND, Refusal
+from brokers.alpaca.settings import Execution
 from framework.columns import moment
 from framework.sandbox.tape import Tape
 
@@ -27,7 +29,7 @@ def account(book: Book) -> dict[str, Any]:
     """Return the account; before July 2026 it had the fields of the pattern-day-trader rule."""
     values = {symbol: each.size * book.price(symbol) for symbol, each in book.account.holdings.items()}
     long, short = (sum(each for each in values.values() if each * sign > 0) for sign in (1, -1))
-    gross, equity, power = long - short, book.equity, book.buying_power()
+    gross, equity, power = long - short, book.equity, buying_power(book)
     own = book.settings
     shown = {
         "id": identity("account", book.seed),
@@ -84,7 +86,7 @@ def position(book: Book, name: str) -> dict[str, Any]:
     before = book.last_close.get(symbol, price)
     cost, value = held.size * held.price, held.size * price
     gain, today = value - cost, held.size * (price - before)
-    reserved = sum(each.left for each in book.held_for_orders(symbol, "sell" if sign > 0 else "buy"))
+    reserved = sum(each.left for each in held_for_orders(book, symbol, "sell" if sign > 0 else "buy"))
     return {
         "asset_id": asset_id(symbol),
         "symbol": symbol.replace("/", ""),

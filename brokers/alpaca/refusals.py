@@ -75,10 +75,10 @@ def read(body: Mapping[str, Any]) -> Asked:
         client_order_id=str(body.get("client_order_id") or ""),
         extended_hours=bool(body.get("extended_hours")),
         position_intent=body.get("position_intent"),
-        take_profit=_number(exits["take_profit"], "limit_price"),
-        stop_loss=_number(exits["stop_loss"], "stop_price"),
-        stop_loss_limit=_number(exits["stop_loss"], "limit_price"),
-        **{key: _number(own, key) for key in _NUMBERS},
+        take_profit=positive(exits["take_profit"], "limit_price"),
+        stop_loss=positive(exits["stop_loss"], "stop_price"),
+        stop_loss_limit=positive(exits["stop_loss"], "limit_price"),
+        **{key: positive(own, key) for key in _NUMBERS},
     )
 
 
@@ -91,7 +91,8 @@ def _word(body: Mapping[str, Any], key: str, known: tuple[str, ...]) -> str:
     return str(body[key])
 
 
-def _number(body: Mapping[str, Any], key: str) -> float | None:
+def positive(body: Mapping[str, Any], key: str) -> float | None:
+    """Read a number above zero, None where there is none; raise `Refusal` for anything else."""
     if body.get(key) is None:
         return None
     try:

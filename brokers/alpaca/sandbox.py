@@ -16,8 +16,9 @@ from typing import Any
 from aiohttp import web
 
 from brokers.alpaca import records
-from brokers.alpaca.book import Book, Settings
+from brokers.alpaca.book import Book
 from brokers.alpaca.refusals import BAD, Refusal
+from brokers.alpaca.settings import Settings
 from brokers.alpaca.trade_stream import FAULTS as STREAM_FAULTS
 from brokers.alpaca.trade_stream import TradeStream
 from framework.sandbox.market import Market

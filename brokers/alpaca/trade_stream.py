@@ -12,7 +12,8 @@ from typing import Any
 
 from aiohttp import web
 
-from brokers.alpaca.book import Book, Update
+from brokers.alpaca.book import Book
+from brokers.alpaca.settings import Update
 from framework.sandbox import streams
 from framework.sandbox.market import Market
 from framework.sandbox.streams import Connection, Slots

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from brokers.alpaca.book import Settings
+    from brokers.alpaca.settings import Settings
     from framework.ports import Source
     from framework.sandbox.faults import Fault
     from framework.sandbox.market import Market
@@ -88,7 +88,7 @@ def _identity(settings: Settings) -> dict[str, Any]:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    from brokers.alpaca.book import Settings
+    from brokers.alpaca.settings import Settings
 
     return Settings(cash=options.cash, partial=options.partial, old_account=options.old_account)
 
@@ -121,7 +121,7 @@ class Sandbox:
 
     `source` is what is played (two symbols of sample bars on one day unless given); `speed` is None for
     lock-step, 1 for real time, 60 for a minute a second. Everything else is the venue's: see
-    `framework.sandbox.market.Market`, `framework.sandbox.tape.Tape` and `brokers.alpaca.book.Settings`.
+    `framework.sandbox.market.Market`, `framework.sandbox.tape.Tape` and `brokers.alpaca.settings.Settings`.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class Sandbox:
         key: str = "",
         secret: str = "",
     ) -> None:
-        from brokers.alpaca.book import Settings
+        from brokers.alpaca.settings import Settings
         from feeds import SampleBars
         from framework.sandbox.market import Market
         from framework.sandbox.server import ServerThread

@@ -9,7 +9,7 @@ from tape import OPEN, bars
 from tape import Tape as Source
 from venue import Venue, bracket, limits
 
-from brokers.alpaca.book import Settings
+from brokers.alpaca.settings import Settings
 from feeds import SampleBars
 from framework.model import Quote
 from framework.sandbox.tape import Tape

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from venue import Venue, bracket, limits
 
-from brokers.alpaca.book import Settings
 from brokers.alpaca.refusals import Refusal
+from brokers.alpaca.settings import Settings
 
 WRONG: list[tuple[dict[str, Any], int, int, str]] = [
     ({"notional": "100"}, 400, 40010001, "exactly one of qty or notional"),

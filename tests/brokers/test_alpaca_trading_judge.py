@@ -221,7 +221,7 @@ def test_raw_data_is_the_wire(sandbox: Sandbox) -> None:
 
 def test_the_old_account_has_the_day_trading_fields() -> None:
     """Before July 2026 the account had the pattern-day-trader fields."""
-    from brokers.alpaca.book import Settings
+    from brokers.alpaca.settings import Settings
 
     with Sandbox(settings=Settings(old_account=True)) as sandbox:
         client = TradingClient(sandbox.key, sandbox.secret, url_override=sandbox.url)

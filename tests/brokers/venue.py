@@ -9,8 +9,9 @@ import pytest
 from tape import OPEN, Prices
 from tape import Tape as Source
 
-from brokers.alpaca.book import Book, Settings
+from brokers.alpaca.book import Book
 from brokers.alpaca.refusals import Refusal
+from brokers.alpaca.settings import Settings
 from framework.sandbox.tape import Detail, Instant, Tape
 
 
