@@ -81,7 +81,8 @@ class Book:
     def submit(self, body: Mapping[str, Any], at: datetime) -> dict[str, Any]:
         """Take an order and return the answer, which tells of it before the stream does; raise `Refusal`."""
         asked = self._checked(body, at)
-        status = "pending_new" if self._is_session(at) or asked.extended_hours else "accepted"
+        works = self._is_session(at) or asked.extended_hours or is_crypto(asked.symbol)
+        status = "pending_new" if works else "accepted"
         expires = expiry(asked, at, self.tape.session(at)[1])
         entry = self._keep(entry_of(asked, expires, status, **self._fresh("asked", at)))
         legs = self._legs(entry, asked, at)

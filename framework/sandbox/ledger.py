@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -60,23 +61,29 @@ class Ledger:
 
     def _open(self, path: Path, identity: Mapping[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        size = 0
-        if path.exists():
-            whole = path.read_bytes()
-            size = whole.rfind(b"\n") + 1
-            self.records = list(_records(path, whole[:size]))
         self._file = path.open("ab")
-        self._file.truncate(size)
+        try:
+            self._take_over(self._file, path, identity)
+        except ConfigError:
+            self._file.close()
+            raise
+
+    def _take_over(self, file: IO[bytes], path: Path, identity: Mapping[str, Any]) -> None:
+        if not _locked(file.fileno()):
+            raise ConfigError(f"state file {path} is in use by another sandbox; stop that one, or name another file")
+        whole = path.read_bytes()
+        size = whole.rfind(b"\n") + 1
+        self.records = list(_records(path, whole[:size]))
+        file.truncate(size)
         if not self.records:
             self.append("tape", identity)
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            file.flush()
+            os.fsync(file.fileno())
             _sync_folder(path.parent)
             return
         kind, found = self.records.pop(0)
         differs = sorted(key for key in {*identity, *found} if identity.get(key) != found.get(key))
         if kind != "tape" or differs:
-            self._file.close()
             raise ConfigError(
                 f"state file {path} belongs to another market (its {', '.join(differs) or 'first line'} differs); "
                 "start with the same options, or name another file"
@@ -93,9 +100,32 @@ def _records(path: Path, whole: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Put the file's name on disk too."""
+    """Put the file's name on disk too, where a system has folders that can be opened."""
+    if sys.platform == "win32":
+        return
     number = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(number)
     finally:
         os.close(number)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _locked(descriptor: int) -> bool:
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def _locked(descriptor: int) -> bool:
+        """Take the file for this process, for as long as it is open; return whether it was free."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True

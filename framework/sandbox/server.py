@@ -51,7 +51,7 @@ async def serving(market: Market, dialects: Iterable[Routes], port: int = 0) -> 
     await market.synced()
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
-    playing = asyncio.create_task(market.run())
+    playing = asyncio.create_task(_played(market))
     try:
         site = web.TCPSite(runner, HOST, port)
         await _started(site, port)
@@ -61,6 +61,14 @@ async def serving(market: Market, dialects: Iterable[Routes], port: int = 0) -> 
         await asyncio.gather(playing, return_exceptions=True)
         await runner.cleanup()
         market.ledger.close()
+
+
+async def _played(market: Market) -> None:
+    try:
+        await market.run()
+    except Exception:
+        log.exception("the tape stopped at %s", market.played_at)
+        raise
 
 
 async def _started(site: web.TCPSite, port: int) -> None:
@@ -98,8 +106,11 @@ class ServerThread:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._loop.call_soon_threadsafe(self._end.set)
+        with contextlib.suppress(RuntimeError):  # the thread has ended by itself
+            self._loop.call_soon_threadsafe(self._end.set)
         self._thread.join()
+        if self._failure is not None and error is None:
+            raise self._failure
 
     def call(self, function: Callable[[], T]) -> T:
         """Run a function in the market's thread and return what it returns."""

@@ -18,7 +18,7 @@ from brokers.alpaca.refusals import Refusal
 from brokers.alpaca.settings import Settings
 from feeds import SampleBars
 from framework.model import Quote
-from framework.sandbox.tape import Tape
+from framework.sandbox.tape import Detail, Tape
 
 
 def test_a_market_order_fills_at_the_next_open() -> None:
@@ -119,6 +119,37 @@ def test_a_replaced_order_carries_on_under_a_new_id() -> None:
         old["id"],
     )
     assert (new.status, new.filled_qty, new.average) == ("filled", 5, 98)
+
+
+def test_a_replaced_entry_keeps_its_exits() -> None:
+    """A bracket whose entry is replaced before it fills still has its take-profit and its stop."""
+    venue = Venue(100, 100, 100, (100, 100, 98, 99), 99)
+    venue.play()
+    old = venue.send(**limits(90), **bracket(105, 85))
+    new = venue.book.replace(old["id"], {"limit_price": "98"}, venue.now)
+    venue.play(2)
+    shown = new.shown(venue.book.entries)
+    assert (shown["status"], [leg["status"] for leg in shown["legs"]]) == ("filled", ["new", "held"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"qty": "0"}, "qty must be > 0"),
+        ({"limit_price": "90.001"}, "sub-penny"),
+        ({"limit_price": "cheap"}, "limit_price is not a number"),
+        ({"qty": "99999"}, "insufficient buying power"),
+        ({"client_order_id": "taken"}, "client_order_id must be unique"),
+    ],
+)
+def test_a_wrong_replacement_leaves_the_order_as_it_is(changes: dict[str, str], words: str) -> None:
+    """It is refused as a new order would be, and the old one lives."""
+    venue = Venue()
+    venue.send(client_order_id="taken", **limits(80))
+    old = venue.send(**limits(90))
+    with pytest.raises(Refusal, match=words):
+        venue.book.replace(old["id"], changes, venue.now)
+    assert venue.status(old) == "new"
 
 
 def test_a_day_order_expires_at_the_close() -> None:
@@ -225,6 +256,18 @@ def venue_source() -> Source:
     return Source({"XYZ": (100.0,) * 20}, start=OPEN.replace(minute=31))
 
 
+def test_along_the_path_a_bracket_enters_and_leaves_within_a_bar() -> None:
+    """Bars played along their path: entry at the open, profit on the way to the high, all in one minute."""
+    venue = Venue()
+    source = Source({"XYZ": (100.0, 100.0, (100.0, 106.0, 99.0, 106.0))}, start=OPEN.replace(minute=31))
+    venue.use(Tape(source, detail=Detail.PATH))
+    venue.play(4)
+    venue.send(**bracket(105, 95))
+    venue.play(3)
+    fills = [(each.price, each.at.minute) for each in venue.book.executions]
+    assert fills == [(100, 32), (105, 32)]
+
+
 def test_spread_and_latency_cost() -> None:
     """A buyer pays half the spread; an order that is on its way longer than a bar misses it."""
     venue = Venue(100, 100, 100, 101, settings=Settings(spread=0.02, latency=timedelta(seconds=70)))
@@ -255,6 +298,7 @@ def test_crypto_trades_before_the_open_in_any_fraction() -> None:
     venue.use(Tape([Source({"XYZ": (100.0,) * 5}), pair]))
     venue.play()
     bought = venue.send(symbol="BTC/USD", qty="0.25", time_in_force="gtc")
+    assert bought["status"] == "pending_new"
     venue.play()
     sold = venue.book.close("BTC/USD", venue.now)
     venue.play()
@@ -263,24 +307,43 @@ def test_crypto_trades_before_the_open_in_any_fraction() -> None:
     assert refusal.body["message"] == "insufficient balance for BTC (requested: 1, available: 0)"
 
 
-sides, kinds = st.sampled_from(["buy", "sell"]), st.sampled_from(["market", "limit", "stop", "stop_limit"])
-prices = st.integers(94, 106).map(str)
-asked = st.fixed_dictionaries(
-    {"side": sides, "type": kinds, "qty": st.integers(1, 400)},
-    optional={
-        "limit_price": prices,
-        "stop_price": prices,
-        "time_in_force": st.sampled_from(["day", "gtc", "ioc", "fok"]),
-        "order_class": st.sampled_from(["bracket", "oco", "oto"]),
-        "take_profit": st.fixed_dictionaries({"limit_price": prices}),
-        "stop_loss": st.fixed_dictionaries({"stop_price": prices}),
-    },
-)
+def cents(low: int, high: int) -> st.SearchStrategy[str]:
+    return st.integers(low, high).map(str)
+
+
+@st.composite
+def orders(draw: st.DrawFn) -> dict[str, Any]:
+    """An order that makes sense around 100: what is refused is refused by the account, or by another order."""
+    side = draw(st.sampled_from(["buy", "sell"]))
+    above, below = cents(101, 106), cents(94, 99)
+    profit, loss = (above, below) if side == "buy" else (below, above)
+    prices = {
+        "market": {},
+        "limit": {"limit_price": cents(94, 106)},
+        "stop": {"stop_price": loss if side == "sell" else above},
+        "stop_limit": {"stop_price": loss if side == "sell" else above, "limit_price": cents(94, 106)},
+        "trailing_stop": {"trail_price": cents(1, 4)},
+    }
+    kind = draw(st.sampled_from(list(prices)))
+    order = {
+        "side": side,
+        "type": kind,
+        "qty": draw(st.integers(1, 12)),
+        **{k: draw(v) for k, v in prices[kind].items()},
+    }
+    if kind == "market" and draw(st.booleans()):
+        exits = {"take_profit": {"limit_price": draw(profit)}, "stop_loss": {"stop_price": draw(loss)}}
+        return {**order, **exits, "order_class": "bracket", "time_in_force": draw(st.sampled_from(["day", "gtc"]))}
+    lives = ["day", "gtc"] if kind == "trailing_stop" else ["day", "gtc", "ioc", "fok"]
+    return {**order, "time_in_force": draw(st.sampled_from(lives))}
+
+
 bar_prices = st.tuples(*[st.integers(94, 106)] * 4).map(
     lambda four: (float(four[0]), float(max(four)), float(min(four)), float(four[1]))
 )
-changes = st.fixed_dictionaries({"qty": st.integers(1, 400)})
-moves = st.one_of(asked, st.integers(0, 5), st.tuples(st.integers(0, 9), changes), st.none())
+changes = st.fixed_dictionaries({"qty": st.integers(1, 20)})
+plays = st.integers(1, 2).map(lambda _: None)
+moves = st.one_of(orders(), orders(), plays, plays, st.integers(0, 5), st.tuples(st.integers(0, 9), changes))
 
 
 def lived(rows: list[tuple[float, float, float, float]], steps: list[object], partial: float) -> Venue:
@@ -302,8 +365,11 @@ def lived(rows: list[tuple[float, float, float, float]], steps: list[object], pa
     return venue
 
 
+eight_bars, many_moves = st.lists(bar_prices, min_size=8, max_size=8), st.lists(moves, min_size=12, max_size=25)
+
+
 @settings_(max_examples=150, deadline=None)
-@given(st.lists(bar_prices, min_size=6, max_size=6), st.lists(moves, max_size=25), st.sampled_from([0.0, 0.5]))
+@given(eight_bars, many_moves, st.sampled_from([0.0, 0.5]))
 def test_whatever_is_asked_the_book_adds_up(rows: list[Any], steps: list[object], partial: float) -> None:
     """Only refusals, no errors: cash and position are the fills', orders end once, a second life is the same."""
     venue = lived(rows, steps, partial)

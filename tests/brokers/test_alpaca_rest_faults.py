@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -139,3 +141,41 @@ def test_every_fault_is_known_with_a_line_of_what_it_does(sandbox: Sandbox) -> N
     assert FAULTS.items() <= sandbox.state()["faults"]["known"].items()
     with pytest.raises(ConfigError, match="no fault 'dropp'"):
         sandbox.fault("dropp")
+
+
+def test_the_state_counts_requests_orders_and_events(sandbox: Sandbox, rest: Rest) -> None:
+    """What a client asked for, and what it was sent."""
+    with opened(sandbox) as socket:
+        rest.send()
+        rest.ask("GET", "/v2/clock")
+        socket.events(1)
+        state = requests.get(f"{sandbox.url}/_sandbox/state", timeout=10).json()
+    assert (state["requests"], state["sent"]) == ({"trading": 2, "orders": 1}, {"trade_updates": 1})
+    assert (state["listening"], state["mode"], state["symbols"]) == ({"trade_updates": 1}, "lockstep", ["SPY", "IBM"])
+
+
+def test_faults_that_change_the_book_survive_a_restart(tmp_path: Path) -> None:
+    """A leg that moved and an order that was rejected are so after a restart too, without the fault armed."""
+    state = tmp_path / "book"
+    exits = {"take_profit": {"limit_price": "200"}, "stop_loss": {"stop_price": "50"}}
+    with Sandbox(state=state) as sandbox:
+        rest = Rest(sandbox)
+        sandbox.fault("moved_leg")
+        rest.send(order_class="bracket", **exits)
+        sandbox.step()
+        sandbox.fault("rejected")
+        rest.send(symbol="IBM")
+        before = orders(rest)
+    assert sorted(each["status"] for each in before) == ["filled", "held", "new", "rejected", "replaced"]
+    with Sandbox(state=state) as again:
+        assert orders(Rest(again)) == before
+
+
+def test_answers_wait_for_the_disk_together(tmp_path: Path) -> None:
+    """Many clients at once: each answer is on disk when it comes, and all of them come."""
+    with Sandbox(state=tmp_path / "book") as sandbox:
+        rest = Rest(sandbox)
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: rest.send(type="limit", limit_price="1.5").status_code, range(40)))
+        assert answers == [200] * 40
+        assert (tmp_path / "book").read_bytes().count(b'"submit"') == 40

@@ -73,6 +73,15 @@ def test_another_markets_state_is_refused(tmp_path: Path) -> None:
         Ledger(tmp_path / "state", {**TAPE, "seed": 2})
 
 
+def test_a_state_file_has_one_sandbox_at_a_time(tmp_path: Path) -> None:
+    """Two would mix their books."""
+    first = Ledger(tmp_path / "state", TAPE)
+    with pytest.raises(ConfigError, match="in use by another sandbox"):
+        Ledger(tmp_path / "state", TAPE)
+    first.close()
+    Ledger(tmp_path / "state", TAPE).close()
+
+
 def test_without_a_path_nothing_is_kept() -> None:
     """And nothing is waited for."""
     ledger = Ledger(None, TAPE)
