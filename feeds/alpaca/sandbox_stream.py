@@ -138,7 +138,7 @@ class Streams:
         finally:
             ticking.cancel()
             self._clients[endpoint].discard(client)
-            self.market.audiences[endpoint.stream].discard(connection)
+            await self.market.audiences[endpoint.stream].discard(connection)
             if conversation.is_authenticated:
                 connection.free(slots)
 
@@ -178,4 +178,4 @@ class Streams:
         if client.conversation.is_listening:
             await audience.add(client.connection)
         else:
-            audience.discard(client.connection)
+            await audience.discard(client.connection)
