@@ -135,7 +135,7 @@ def vnpy(columns: Columns) -> Timed | None:
     """Return W1 in vnpy_ctastrategy, where it is installed."""
     if importlib.util.find_spec("vnpy_ctastrategy") is None:
         return None
-    from benchmarks_vnpy import job  # beside this file: vnpy's imports are heavy
+    from vnpy_peer import job  # beside this file: vnpy's imports are heavy
 
     timed: Timed = job(columns)
     return timed
@@ -209,14 +209,14 @@ def ratios(stock: Timed, others: dict[str, Timed], rounds: int) -> tuple[float, 
 
 
 def peak(engine: str, count: int) -> float:
-    """Return the peak memory (MiB) of W1 in a process of its own."""
+    """Return the peak memory (MiB) of W1 in a process of its own; NaN where the system does not say."""
     code = (
-        f"import sys; sys.path[:0] = {sys.path!r}; import resource; import engine as e; import backtrader as bt;"
+        f"import sys; sys.path[:0] = {sys.path!r}; import engine as e; import backtrader as bt;"
         f"e.run({'bt.Cerebro' if engine == 'stock' else 'e.Cerebro'}, [e.frame(e.bars({count}))], e.Cross);"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+        "print([line for line in open('/proc/self/status') if line.startswith('VmHWM')][0].split()[1])"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    return float(said.split()[-1])
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
+    return float(done.stdout.split()[-1]) / 1024 if done.returncode == 0 else float("nan")
 
 
 def table(count: int, rounds: int) -> None:

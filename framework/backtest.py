@@ -49,12 +49,15 @@ class Backtest:
     analyzers: Sequence[Analyzer]
     tz: tzinfo | None
     quicknotify: bool
+    intrabar: bool
+    engine: str
     progress: bool | None
 
 
 def play(backtest: Backtest) -> Result:
     """Run it, and return what came of it."""
-    cerebro = _Cerebro(stdstats=False, quicknotify=backtest.quicknotify, tz=_zone(backtest))
+    loop = {"quicknotify": backtest.quicknotify, "engine": backtest.engine, "intrabar": backtest.intrabar}
+    cerebro = _Cerebro(stdstats=False, tz=_zone(backtest), **loop)
     for feed in backtest.feeds:
         cerebro.adddata(_data(feed, _zone(backtest)), name=feed.name)
     cerebro.setbroker(_broker(backtest))

@@ -6,13 +6,13 @@ import inspect
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
-from typing import Any
+from typing import Any, Literal
 
 import backtrader as bt
 
 from framework.backtest import Analyzer, Backtest, Commission, Sizer, play
 from framework.engine.probe import minimum_periods
-from framework.errors import ConfigError, Unsupported
+from framework.errors import ConfigError, Unsupported, nearest
 from framework.feeding import Auto, fed
 from framework.model import Timeframe
 from framework.parameters import checked
@@ -38,6 +38,8 @@ def run(
     warmup: Warmup | Auto = "auto",
     tz: str | tzinfo | None = None,
     quicknotify: bool = True,
+    intrabar: bool = False,
+    engine: Literal["lean", "stock"] = "lean",
     progress: bool | None = None,
     params: Mapping[str, Any] | None = None,
     **more_params: Any,
@@ -59,6 +61,10 @@ def run(
                  strategy's indicators need, or a number of bars, or a timedelta
     tz           the zone that `datetime.time()` and day bars mean; the exchange's unless given
     quicknotify  a fill is notified before `next` of its bar, as it is live (Backtrader's own setting)
+    intrabar     play each bar along its path (open, nearer extreme, other extreme, close): a fill is heard
+                 of within its bar, and what is sent in answer works the rest of it; not stock's results
+    engine       "stock" runs Backtrader's own loop, some ten times slower and the same to the last bit;
+                 `result.engine` says which one ran, and why
     progress     show a bar: None for long runs in a terminal, True and False always and never
     params       the strategy's parameters; those whose name is not one of the above may be given
                  directly: `run(SmaCross, source=bars, fast=10)`
@@ -75,8 +81,12 @@ def run(
     sources = [source] if isinstance(source, Source) else list(source)
     longer = [Timeframe.parse(each) for each in resample]
     feeds = fed(sources, longer, warmup, lambda kinds: minimum_periods(strategy, chosen, kinds))
+    _check_engine(engine)
     costs = (cash, commission, slippage)
-    return play(Backtest(strategy, chosen, feeds, venue, *costs, sizer, analyzers, zone, quicknotify, progress))
+    backtest = Backtest(
+        strategy, chosen, feeds, venue, *costs, sizer, analyzers, zone, quicknotify, intrabar, engine, progress
+    )
+    return play(backtest)
 
 
 def _given(arguments: Mapping[str, Any]) -> dict[str, bool]:
@@ -87,6 +97,11 @@ def _given(arguments: Mapping[str, Any]) -> dict[str, bool]:
         for each in keywords
         if each.kind is each.KEYWORD_ONLY and each.name != "params"
     }
+
+
+def _check_engine(engine: str) -> None:
+    if engine not in ("lean", "stock"):
+        raise ConfigError(f"engine={engine!r} is not known{nearest(engine, ('lean', 'stock'))}; it is lean or stock")
 
 
 def _check_account(cash: float, commission: Commission, slippage: float) -> None:

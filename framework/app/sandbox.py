@@ -76,8 +76,12 @@ async def _serve(options: argparse.Namespace) -> int:
 def dialects(settings: Settings | None = None, limit: int | None = None) -> list[Routes]:
     """Return what mounts each dialect: market data before trading, so that bars are sent before their fills."""
     from brokers.alpaca import sandbox as alpaca_trading
+    from feeds.alpaca import sandbox as alpaca_data
 
-    return [lambda market: alpaca_trading.routes(market, settings, limit=limit)]
+    return [
+        lambda market: alpaca_data.routes(market, limit=limit),
+        lambda market: alpaca_trading.routes(market, settings, limit=limit),
+    ]
 
 
 def _identity(settings: Settings) -> dict[str, Any]:

@@ -8,6 +8,7 @@ delivered at each step is taken down, and the run then plays it back. Lines grow
 from __future__ import annotations
 
 import array
+import datetime
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 from backtrader import functions, linebuffer
 from backtrader.indicators import basicops
 
+from framework.engine import resampler
 from framework.engine.once import VECTORISED
 from framework.engine.schedule import Schedule
 
@@ -24,6 +26,9 @@ _STATELESS = {
     functions.DivZeroByZero.once, functions.Cmp.once,
 }  # fmt: skip
 """`once` methods which give what `next` gives, however often `next` is called on a bar."""
+
+_NO_TIME = bt.date2num(datetime.datetime.max) - 2  # noqa: DTZ901  Backtrader's own, without a zone
+"""The time that Backtrader's loop shows before the first bar."""
 
 _NO_LOOP = (bt.LineIterator.once, bt.LineRoot.once)
 
@@ -49,23 +54,83 @@ _TICKS = ("tick_close", "tick_low", "tick_high", "tick_open", "tick_volume", "ti
 
 def taken_ahead(datas: list[Any]) -> tuple[Schedule, list[Taken]]:
     """Let the feeds deliver all their bars; return the steps, and what each feed delivered."""
+    if (found := _at_once(datas)) is not None:
+        return found
     ordered = sorted(datas, key=lambda data: (data._timeframe, data._compression))
     taken = {id(data): Taken(data) for data in datas}
     times: list[float] = []
     _deliver_all(ordered, taken, times)
-    found = [taken[id(data)] for data in datas]
-    for each in found:
+    all_taken = [taken[id(data)] for data in datas]
+    for each in all_taken:
         each.columns = [line.array for line in each.data.lines]
         for line in each.data.lines:
             line.reset()
+    return _schedule(all_taken, times), all_taken
+
+
+def _at_once(datas: list[Any]) -> tuple[Schedule, list[Taken]] | None:
+    """Do it with whole columns: one feed and what is resampled from it, or one that is resampled itself."""
+    sources = [data for data in datas if not data._clone]
+    if len(sources) != 1 or not resampler.is_simple(sources[0]) or sources[0].replaying:
+        return None
+    source = sources[0]
+    longer = [data for data in datas if data._filters]
+    if not all(resampler.plain(data) and (data is source or data.data is source) for data in longer):
+        return None
+    if len(longer) + (not source._filters) != len(datas) or (source._filters and len(datas) > 1):
+        return None
+    columns = resampler.columns_of(source)
+    return None if columns is None else _from_columns(datas, source, columns)
+
+
+def _from_columns(datas: list[Any], source: Any, columns: list[Any]) -> tuple[Schedule, list[Taken]]:
+    rows = {
+        id(data): resampler.longer_bars(columns, data._filters[0][0], data is not source)
+        for data in datas
+        if data._filters
+    }
+    times = columns[6].tolist()
+    if source._filters:
+        found = [_alone(source, rows[id(source)])]
+        times = found[0].columns[6].tolist()
+        if rows[id(source)][-1][0] < 0:
+            times[-1] = times[-2] if len(times) > 1 else _NO_TIME
+    else:
+        late = any(each[-1][0] < 0 for each in rows.values())
+        found = [_beside(data, rows.get(id(data)), columns, late) for data in datas]
+        times += times[-1:] * late
     return _schedule(found, times), found
+
+
+def _alone(data: Any, rows: list[resampler.Row]) -> Taken:
+    """Return what a feed delivers that is resampled itself: a bar at each step, the last one after the end."""
+    count = len(rows)
+    ticks = [*range(count - 1), count - 2 if rows[-1][0] < 0 else count - 1]
+    return Taken(data, list(range(count)), ticks, list(range(1, count + 1)), columns=_columns(rows))
+
+
+def _beside(data: Any, rows: list[resampler.Row] | None, columns: list[Any], late: bool) -> Taken:
+    """Return what the source delivers (no rows), or a feed that is resampled from it."""
+    steps = len(columns[6])
+    if rows is None:
+        places = [*range(steps), *[steps - 1] * late]
+        return Taken(data, places, places, [place + 1 for place in places], columns=columns)
+    at = np.array([row[0] for row in rows if row[0] >= 0], dtype=np.int64)
+    delivered: list[int] = (np.searchsorted(at, np.arange(steps), side="right") - 1).tolist()
+    places = delivered + [len(rows) - 1] * late
+    ticks = delivered + [delivered[-1] if len(at) else places[-1]] * late
+    return Taken(data, places, ticks, [place + 1 for place in places], columns=_columns(rows))
+
+
+def _columns(rows: list[resampler.Row]) -> list[array.array[float]]:
+    return [array.array("d", column) for column in list(zip(*rows, strict=True))[1:]]
 
 
 def _deliver_all(ordered: list[Any], taken: dict[int, Taken], times: list[float]) -> None:
     """Do what `Cerebro._runnext` does with the feeds, and only that."""
     resampled = [data.resampling and not data.replaying for data in ordered]
     every = all(resampled) or not any(resampled)
-    now = 0.0
+    now = _NO_TIME
     while any(got := [data.next(ticks=False) for data in ordered]):
         due = [data.datetime[0] if one else None for data, one in zip(ordered, got, strict=True)]
         now = min(at for at, slow in zip(due, resampled, strict=True) if at is not None and (every or not slow))
@@ -86,7 +151,7 @@ def _deliver_all(ordered: list[Any], taken: dict[int, Taken], times: list[float]
     first, rest = ordered[0], ordered[1:]
     late = first._last() + sum(data._last(datamaster=first) for data in rest)
     if late:
-        _take(ordered, taken, set())
+        _take(ordered, taken, {id(data) for data in rest if taken[id(data)].ticks[-1:] == [-1]})
         times.append(now)
 
 

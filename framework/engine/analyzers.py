@@ -22,6 +22,7 @@ from framework.engine.tradestats import counted
 
 CatchUp = Callable[[Any, Series, int, int], None]
 a = bt.analyzers
+_LAST_MOMENT = datetime.datetime.max  # noqa: DTZ901  Backtrader's own, without a zone
 
 
 def catch_up_of(analyzer: Any) -> CatchUp | None:
@@ -102,7 +103,7 @@ def _turn(analyzer: Any, compared: list[Any], keys: list[Any]) -> None:
 def _periods(analyzer: Any, series: Series, done: int) -> tuple[Any, list[Any], list[Any]]:
     """Return the time frames in which the bars lie: their first bars, and Backtrader's two keys of each."""
     if analyzer.timeframe == bt.TimeFrame.NoTimeFrame:
-        return np.zeros(1, dtype=np.int64), [MAXINT], [datetime.datetime.max]
+        return np.zeros(1, dtype=np.int64), [MAXINT], [_LAST_MOMENT]
     moments = num2date(series.times[:done])
     if analyzer.timeframe == bt.TimeFrame.Minutes:
         ends = _minute_keys(moments, analyzer.compression)
@@ -123,7 +124,8 @@ def _minute_keys(moments: Instants, compression: int) -> Instants:
     days = moments.astype("datetime64[D]")
     minute = (moments - days).astype("timedelta64[m]").astype(np.int64)
     last = (minute // compression + 1) * compression - 1
-    return days.astype("datetime64[us]") + last.astype("timedelta64[m]")
+    found: Instants = days.astype("datetime64[us]") + last.astype("timedelta64[m]")
+    return found
 
 
 def _starts(marks: Any) -> Any:

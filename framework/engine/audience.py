@@ -32,7 +32,7 @@ class Audience:
         self.aside: list[tuple[int, Any, analyzers.CatchUp]] = []
         self.drawn: list[tuple[int, Any]] = []
         self.collected: dict[int, list[Any]] = {}
-        self.orders: observers.Marks = []
+        self.orders: dict[int, observers.Marks] = {}
         self.trades: observers.Marks = []
         self.between, self.told, self.stage, self.heard = True, True, 0, False
         self._listen(defer=run.defers and not _notifies_itself(strategy))
@@ -113,6 +113,11 @@ class Audience:
         return bool(self.own_order or self.order_calls or self.watching or self.itself or self.signals or self.gated)
 
     @property
+    def hears_trades(self) -> bool:
+        """Whether somebody is told of trades, besides observers that draw closed ones after the run."""
+        return bool(self.own_trade or self.trade_calls or self.watching or self.itself)
+
+    @property
     def hears_bars(self) -> bool:
         """Whether somebody must be told of every bar."""
         return bool(self.live or self.watching or self.cash_calls or self.itself)
@@ -136,7 +141,8 @@ class Audience:
         for stage, analyzer, catch_up in self.aside:
             catch_up(analyzer, series, notified, self._done(stage))
         for stage, observer in self.drawn:
-            observers.draw(observer, series, self.orders, self.trades, self._done(stage))
+            mine = self.orders.get(id(observer.data), [])
+            observers.draw(observer, series, mine, self.trades, self._done(stage))
         self.aside.clear()
         self.drawn.clear()
         self.collected.clear()
@@ -154,7 +160,7 @@ class Audience:
     def mark(self, order: Any, trades: list[Any]) -> None:
         """Take down what the observers will draw."""
         if self.drawn:
-            self.orders.append((self.run.now, order))
+            self.orders.setdefault(id(order.data), []).append((self.run.now, order))
             self.trades += [(self.run.now, each) for each in trades]
 
     # -- a bar
@@ -203,7 +209,8 @@ class Audience:
         """Let analyzers and observers have their turn: stock's `_next_analyzers` and `_next_observers`."""
         if self.heard:
             self.heard = False
-            for self.stage, analyzer in self.gated:
+            for stage, analyzer in self.gated:
+                self.stage = stage
                 analyzer.next()
         self._turns("live", lambda root: _turn(root, missing))
         self._turns("watching", lambda observer: self._observe(observer, missing))
@@ -227,13 +234,15 @@ class Audience:
     def _turns(self, who: str, turn: Call) -> None:
         """Give each its turn. When one of them looks at what is put aside, those after it join in."""
         listed = getattr(self, who)
-        for self.stage, each in listed:
+        for stage, each in listed:
+            self.stage = stage
             turn(each)
             if getattr(self, who) is not listed:
                 break
         else:
             return
-        for self.stage, each in [late for late in getattr(self, who) if late[0] > self.stage]:
+        for stage, each in [late for late in getattr(self, who) if late[0] > self.stage]:
+            self.stage = stage
             turn(each)
 
 

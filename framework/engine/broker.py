@@ -29,19 +29,25 @@ class Feed:
 
     def __init__(self, data: Any, clock: Any, ticks: Any = None) -> None:
         self.data, self.clock, self.ticks = data, clock, ticks or clock
+        self.comminfo: Any = None
+        self.plain = False
         lines = data.lines
         self.open, self.high, self.low, self.close, self.time = (
             line.array for line in (lines.open, lines.high, lines.low, lines.close, lines.datetime)
         )
 
 
-class LeanPosition(Position):  # type: ignore[misc]
+class LeanPosition(Position):
     """A position that works out when it is asked what stock writes into it at every bar."""
 
     feed: Any = None
     opened = -1
     _adjbase: Any = None
     _datetime: Any = None
+    _closed_at: float | None = None
+
+    def __bool__(self) -> bool:
+        return self.size != 0  # type: ignore[no-any-return]
 
     @property
     def adjbase(self) -> Any:
@@ -55,13 +61,15 @@ class LeanPosition(Position):  # type: ignore[misc]
     def datetime(self) -> Any:
         if self.feed is not None and self.size:
             return self.feed.data.num2date(self.feed.time[self.feed.clock.at])
+        if self.feed is not None and self._closed_at is not None:
+            return self.feed.data.num2date(self._closed_at)
         if "_datetime" not in vars(self):
             raise AttributeError("datetime")
         return self._datetime
 
     @datetime.setter
     def datetime(self, value: Any) -> None:
-        self._datetime = value
+        self._datetime, self._closed_at = value, None
 
 
 def netted(held: float, paid: float, size: float, price: float) -> tuple[float, float, float, float]:
@@ -83,10 +91,12 @@ def is_plain(comminfo: Any) -> bool:
     return type(comminfo) in _PLAIN and comminfo.stocklike and not comminfo.p.interest and not comminfo._creditrate
 
 
-class LeanBroker(bt.BackBroker):  # type: ignore[misc]
+class LeanBroker(bt.BackBroker):
     """Put behind the broker's class by `attach`; `run` is the lean run it works for."""
 
     run: Any
+    positions: Any
+    cash: float
 
     def attach(self, run: Any, feeds: dict[Any, Feed], observed: bool) -> None:
         self.run, self._feeds, self._observed = run, feeds, observed
@@ -99,14 +109,14 @@ class LeanBroker(bt.BackBroker):  # type: ignore[misc]
         for position in self.positions.values():
             self._closed_position(position)
         for name in ("run", "_feeds", "_observed", "_valued", "_awake", "_parted", "_all_plain"):
-            vars(self).pop(name)
+            delattr(self, name)
 
     def observed(self, observed: bool) -> None:
         """Say whether somebody looks at orders that have not been executed."""
         self._observed = observed
 
     def _positions_opened(self) -> None:
-        made = collections.defaultdict(LeanPosition)
+        made: Any = collections.defaultdict(LeanPosition)
         for data, position in self.positions.items():
             made[data].update(position.size, position.price)
         self.positions = made
@@ -116,7 +126,7 @@ class LeanBroker(bt.BackBroker):  # type: ignore[misc]
         """Give a position its stock class back, with what it would have said."""
         known = vars(position)
         said = [(name, getattr(position, name)) for name in ("adjbase", "datetime") if hasattr(position, name)]
-        for name in ("feed", "opened", "_adjbase", "_datetime"):
+        for name in ("feed", "opened", "_adjbase", "_datetime", "_closed_at"):
             known.pop(name, None)
         position.__class__ = Position
         known.update(said)
@@ -264,8 +274,12 @@ class LeanBroker(bt.BackBroker):  # type: ignore[misc]
     def notify(self, order: Any) -> None:
         """Queue a copy of an order, if somebody will look at it."""
         self._awake.append(True)
-        if self._observed or order.executed.size:
+        executed = order.executed
+        if self._observed or (executed.size and order.status != _COMPLETED):
             self.notifs.append(order.clone())
+        elif executed.size:  # it will not change any more: the order itself is as good as a copy
+            executed.p1, executed.p2 = executed.p2, len(executed.exbits)
+            self.notifs.append(order)
 
     def _take_children(self, order: Any) -> Any:
         """Return the group an order belongs to; a parent sent on its own has no entry here yet."""
@@ -343,7 +357,8 @@ class LeanBroker(bt.BackBroker):  # type: ignore[misc]
         price = order.created.price
         if self.p.coo and order.exectype == _MARKET:
             price = feed.open[feed.clock.at]
-        size, paid, opened, closed = netted(*held[data], order.executed.remsize, price)
+        before, bought = held[data]
+        size, paid, opened, closed = netted(before, bought, order.executed.remsize, price)
         held[data] = size, paid
         comm = feed.comminfo.p
         rate = comm.commission
@@ -402,7 +417,11 @@ class LeanBroker(bt.BackBroker):  # type: ignore[misc]
             super()._try_exec(order)
             return
         if kind == _MARKET:
-            self._try_exec_market(order, feed.open[at], feed.high[at], feed.low[at])
+            p = self.p
+            if not feed.plain or p.coc or p.coo or p.slip_perc or p.slip_fixed or p.filler is not None:
+                self._try_exec_market(order, feed.open[at], feed.high[at], feed.low[at])
+            elif (when := feed.time[feed.clock.at]) > order.created.dt:
+                self._fill(order, feed, order.executed.remsize, feed.open[at], when)
             return
         if kind in (_LIMIT, _STOP):
             low, high = feed.low[at], feed.high[at]
@@ -412,13 +431,6 @@ class LeanBroker(bt.BackBroker):  # type: ignore[misc]
                 if low <= opened <= high:
                     return  # out of the bar's reach
         super()._try_exec(order)
-
-    def _try_exec_market(self, order: Any, popen: float, phigh: float, plow: float) -> None:
-        p = self.p
-        if p.coc or p.slip_perc or p.slip_fixed:
-            super()._try_exec_market(order, popen, phigh, plow)
-        elif p.coo or order.data.datetime[0] > order.created.dt:
-            self._execute(order, ago=0, price=popen)
 
     def _execute(
         self, order: Any, ago: int | None = None, price: Any = None, cash: Any = None, position: Any = None,
@@ -495,7 +507,7 @@ class LeanBroker(bt.BackBroker):  # type: ignore[misc]
         if not size:
             if position.opened != self.run.now:
                 position._adjbase = feed.close[self.run.before(feed)]
-            position._datetime = feed.data.num2date(feed.time[feed.clock.at])
+            position._closed_at = feed.time[feed.clock.at]
         position.feed = feed
         position.price_orig, position.size, position.price = paid, size, now
         position.upopened, position.upclosed = opened, closed

@@ -25,7 +25,7 @@ from framework.errors import ConfigError
 
 _log = logging.getLogger("switchback.engine")
 
-_YOUNG = 50_000
+_YOUNG = 500_000
 """New objects between two looks of the garbage collector during a run (CPython's own: 700)."""
 
 
@@ -74,6 +74,14 @@ class Cerebro(MendedCerebro):
             return
         self._is_lean()
         self._played(self._planned_ahead(runstrats))
+
+    def _runonce_old(self, runstrats: list[Any]) -> None:
+        self._is_stock("oldsync")
+        super()._runonce_old(runstrats)
+
+    def _runnext_old(self, runstrats: list[Any]) -> None:
+        self._is_stock("oldsync")
+        super()._runnext_old(runstrats)
 
     def _planned(self, strategies: list[Any]) -> Run:
         plan.check(self, strategies)

@@ -90,7 +90,7 @@ class MendedCerebro(bt.Cerebro):
     def _runonce(self, runstrats: list[Any]) -> None:
         """Run bar by bar where a feed has fewer bars than its indicators need: stock's arrays overflow there."""
         if any(is_short(strategy) for strategy in runstrats):
-            self._runnext(runstrats)
+            bt.Cerebro._runnext(self, runstrats)
         else:
             super()._runonce(runstrats)
 

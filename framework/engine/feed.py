@@ -145,7 +145,8 @@ def _at_session_end(data: Any, times: Instants) -> Floats:
     span = datetime.timedelta(
         hours=end.hour, minutes=end.minute, seconds=end.second, microseconds=end.microsecond
     )  # fmt: skip
-    ends = date2num(times.astype("datetime64[D]").astype("datetime64[us]") + np.timedelta64(span))
+    closes: Any = times.astype("datetime64[D]").astype("datetime64[us]") + np.timedelta64(span)
+    ends = date2num(closes)
     return np.maximum(numbers, ends)
 
 

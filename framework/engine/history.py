@@ -73,7 +73,8 @@ class Series:
 
     @property
     def fundvalue(self) -> Floats:
-        return self.value / self.shares
+        found: Floats = self.value / self.shares
+        return found
 
     def _worked_out(self) -> Floats:
         total = np.zeros(self.bars)
@@ -88,7 +89,8 @@ class Series:
             unrealized = size * (close - price) * terms.mult
             long = (total + (value - unrealized) / terms.leverage) + unrealized
             total = np.where(value > 0, long, total + value)
-        return self.cash + total
+        found: Floats = self.cash + total
+        return found
 
 
 def _spread(changes: Steps, bars: int) -> Floats:

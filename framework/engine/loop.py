@@ -116,8 +116,8 @@ class Run:
         return now
 
     def _play_quiet(self, seat: Seat, first: int, steps: int) -> int:
-        awake, times = self.awake, self.times
-        strategy, append, clock = seat.strategy, seat.append_time, seat.clock
+        awake = self.awake
+        strategy, clock = seat.strategy, seat.clock
         if self.taken is not None:
             return self._play_growing(seat, first, steps)
         own, nan = [line.append for line in seat.own], float("nan")
@@ -127,9 +127,9 @@ class Run:
                 if awake:
                     return now
                 data_clock.at = clock.at = now
-                append(times[now])
-                for add in own:
-                    add(nan)
+                if own:
+                    for add in own:
+                        add(nan)
                 strategy.next()
             return steps
         moves = [*self.moves, *seat.moves]
@@ -139,7 +139,6 @@ class Run:
             for each, places in moves:
                 each.at = places[now]
             clock.at = now
-            append(times[now])
             for add in own:
                 add(nan)
             strategy.next()
@@ -185,7 +184,7 @@ class Run:
         if self.timed:
             cerebro._check_timers(cerebro.runningstrats, when, cheat=False)
         for seat in self.seats:
-            seat.play(now, when)
+            seat.play(now)
             if cerebro._event_stop:
                 return False
         if broker.is_idle():
@@ -250,6 +249,7 @@ class Run:
     def _attached(self) -> Iterator[None]:
         attached = Attached()
         cerebro, broker = self.cerebro, self.broker
+        begun = False
         try:
             feeds = {}
             for number, (data, group) in enumerate(zip(cerebro.datas, self.schedule.group_of, strict=True)):
@@ -264,11 +264,12 @@ class Run:
                 self.history = History(broker, self.schedule.clock, self._places)
             for seat in self.seats:
                 seat.audience.attach()
+            begun = True
             yield
         finally:
-            for seat in self.seats:
-                seat.detach()
-            if isinstance(broker, LeanBroker):
+            if begun:
+                for seat in self.seats:
+                    seat.detach()
                 broker.detach()
             attached.detach()
 

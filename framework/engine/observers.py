@@ -39,19 +39,23 @@ def is_deferred(observer: Any) -> bool:
 
 def draw(observer: Any, series: Series, orders: Marks, trades: Marks, done: int) -> None:
     """Draw an observer's first `done` bars."""
-    lines = [np.full(done, np.nan) for _ in observer.lines]
+    lines = [_room(line, done) for line in observer.lines]
     if type(observer) in SERIES:
         for number, column in enumerate(SERIES[type(observer)](observer, series)):
             if column is not None:
-                lines[number] = column[:done]
+                lines[number][:] = column[:done]
     elif type(observer) in _TRADES:
         _mark_trades(observer, lines, [mark for mark in trades if mark[0] < done])
     else:
         _mark_orders(observer, lines, series, [mark for mark in orders if mark[0] < done], done)
-    for line, column in zip(observer.lines, lines, strict=True):
-        line.array.extend([np.nan] * done)  # stock makes room for all bars, then appends each
-        line.array[:done] = array.array("d", np.ascontiguousarray(column).tobytes())
+    for line in observer.lines:
         line._idx, line.lencount = done - 1, done
+
+
+def _room(line: Any, done: int) -> Floats:
+    """Lengthen a line by `done` bars, as stock does although it has made room before; return its first `done`."""
+    line.array.extend(array.array("d", [np.nan]) * done)
+    return np.frombuffer(line.array, dtype=np.float64)[:done]
 
 
 def _mark_trades(observer: Any, lines: list[Floats], trades: Marks) -> None:
@@ -70,7 +74,7 @@ def _mark_orders(observer: Any, lines: list[Floats], series: Series, orders: Mar
 
     prices: tuple[dict[int, list[float]], dict[int, list[float]]] = ({}, {})
     for step, order in orders:
-        if order.data is observer.data and order.executed.size:
+        if order.executed.size:
             prices[0 if order.isbuy() else 1].setdefault(step, []).append(order.executed.price)
     data, params = observer.data, observer.p
     edges = (data.lines.low.array, data.lines.high.array)

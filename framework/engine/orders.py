@@ -23,24 +23,30 @@ _SAME = (
 )  # fmt: skip
 
 
-class LeanRecord(OrderData):  # type: ignore[misc]
+class LeanRecord(OrderData):
     """What was asked, or what was executed; the class holds what rarely differs from its default."""
 
     pclose = price = pricelimit = _plimit = trailamount = trailpercent = value = comm = pnl = 0.0
-    p1 = p2 = size = remsize = psize = pprice = 0
-    dt = margin = None
+    p1 = p2 = 0
+    size: float = 0
+    remsize: float = 0
+    psize: float = 0
+    pprice: float = 0
+    dt: float | None = None
+    margin: float | None = None
 
     def __getattr__(self, name: str) -> Any:
         if name != "exbits":
             raise AttributeError(name)
-        self.exbits = found = collections.deque()
+        found: collections.deque[Any] = collections.deque()
+        self.exbits = found
         return found
 
     def clone(self) -> LeanRecord:
-        fields = vars(self)
+        fields = self.__dict__
         fields["p1"], fields["p2"] = self.p2, len(self.exbits)
         copy = _new(LeanRecord)
-        vars(copy).update(fields)
+        copy.__dict__ = fields.copy()
         return copy
 
     def add(
@@ -50,11 +56,11 @@ class LeanRecord(OrderData):  # type: ignore[misc]
         """Add one execution: stock's sums, in stock's order."""
         bit = _new(OrderExecutionBit)
         value, comm = closedvalue + openedvalue, closedcomm + openedcomm
-        vars(bit).update(
-            dt=dt, size=size, price=price, closed=closed, opened=opened, closedvalue=closedvalue,
-            openedvalue=openedvalue, closedcomm=closedcomm, openedcomm=openedcomm, value=value, comm=comm, pnl=pnl,
-            psize=psize, pprice=pprice,
-        )  # fmt: skip
+        bit.__dict__ = {
+            "dt": dt, "size": size, "price": price, "closed": closed, "opened": opened, "closedvalue": closedvalue,
+            "openedvalue": openedvalue, "closedcomm": closedcomm, "openedcomm": openedcomm, "value": value,
+            "comm": comm, "pnl": pnl, "psize": psize, "pprice": pprice,
+        }  # fmt: skip
         self.exbits.append(bit)
         self.remsize -= size
         self.dt = dt
@@ -111,18 +117,17 @@ class _Lean:
     def clone(self: Any) -> Any:
         fields = vars(self)
         copy = _new(type(self))
-        own = vars(copy)
-        own.update(fields)
+        copy.__dict__ = own = fields.copy()
         own["executed"] = fields["executed"].clone()
         own["origin"] = self.origin or self
         return copy
 
 
-class LeanBuyOrder(_Lean, BuyOrder):  # type: ignore[misc]
+class LeanBuyOrder(_Lean, BuyOrder):
     _parameters = BuyOrder.params
 
 
-class LeanSellOrder(_Lean, SellOrder):  # type: ignore[misc]
+class LeanSellOrder(_Lean, SellOrder):
     _parameters = SellOrder.params
 
 
@@ -137,23 +142,24 @@ def new_order(
     """Make an order as Backtrader's constructor does, at the bar that closes at `close` at the instant `now`."""
     cls = LeanBuyOrder if buy else LeanSellOrder
     signed = size if buy else -size
-    created, executed, order = _new(LeanRecord), _new(LeanRecord), _new(cls)
-    vars(created).update(
-        pclose=close, dt=now, size=signed, price=price if price or pricelimit else close, pricelimit=pricelimit,
-        trailamount=trailamount, trailpercent=trailpercent, _plimit=pricelimit,
-    )  # fmt: skip
+    created, executed = _new(LeanRecord), _new(LeanRecord)
+    order: Any = _new(cls)
+    created.__dict__ = {
+        "pclose": close, "dt": now, "size": signed, "price": price if price or pricelimit else close,
+        "pricelimit": pricelimit, "trailamount": trailamount, "trailpercent": trailpercent, "_plimit": pricelimit,
+    }  # fmt: skip
     if not pricelimit:
         created.pricelimit = created.price
     elif not created.price:
         created.price = pricelimit
     executed.remsize = signed
-    vars(order).update(
-        ref=next(OrderBase.refbasis), owner=owner, data=data, size=signed, price=price, pricelimit=pricelimit,
-        exectype=Order.Market if exectype is None else exectype, valid=valid, tradeid=tradeid,
-        trailamount=trailamount, trailpercent=trailpercent, parent=parent, transmit=transmit, histnotify=histnotify,
-        asked=(size, exectype, valid), _plimit=pricelimit, _active=parent is None, status=Order.Created,
-        created=created, executed=executed,
-    )  # fmt: skip
+    order.__dict__ = {
+        "ref": next(OrderBase.refbasis), "owner": owner, "data": data, "size": signed, "price": price,
+        "pricelimit": pricelimit, "exectype": Order.Market if exectype is None else exectype, "valid": valid,
+        "tradeid": tradeid, "trailamount": trailamount, "trailpercent": trailpercent, "parent": parent,
+        "transmit": transmit, "histnotify": histnotify, "asked": (size, exectype, valid), "_plimit": pricelimit,
+        "_active": parent is None, "status": Order.Created, "created": created, "executed": executed,
+    }  # fmt: skip
     if exectype in _TRAILING:
         _start_trailing(order, buy)
     if valid is not None:

@@ -29,8 +29,6 @@ def check(cerebro: Any, strategies: list[Any]) -> None:
         raise Unplanned("asked for")
     if not strategies:
         raise Unplanned("no strategy")
-    if cerebro.p.oldsync:
-        raise Unplanned("oldsync")
     if cerebro.runwriters:
         raise Unplanned("writer")
     if cerebro._fhistory is not None:
@@ -41,7 +39,7 @@ def check(cerebro: Any, strategies: list[Any]) -> None:
     _check_broker(cerebro._broker)
     for strategy in strategies:
         _check_class("strategy", type(strategy), bt.Strategy, _STRATEGY)
-    if cerebro._dopreload:
+    if cerebro._dopreload and cerebro._dorunonce:
         for data in cerebro.datas:
             _check_data(data)
     else:
@@ -49,6 +47,10 @@ def check(cerebro: Any, strategies: list[Any]) -> None:
 
 
 def _check_stream(cerebro: Any) -> None:
+    if cerebro._dolive or cerebro.p.live:
+        raise Unplanned("a live feed")
+    if cerebro._exactbars:
+        raise Unplanned("exactbars")
     if not cerebro._dorunonce:
         raise Unplanned("runonce is off, or an indicator switches it off")
     if cerebro.stores or any(data.notifs for data in cerebro.datas):

@@ -6,11 +6,15 @@ Backtrader's own empty method is left out.
 
 from __future__ import annotations
 
+import array
 from dataclasses import dataclass, field
 from typing import Any
 
+import backtrader as bt
+import numpy as np
+
 from framework.engine.audience import Audience
-from framework.engine.clocks import Attached, Clock
+from framework.engine.clocks import Attached, Clock, Positioned
 from framework.engine.growth import Growth, LineGrowth, OwnGrowth
 from framework.engine.orders import pending_bits
 from framework.engine.schedule import statuses
@@ -38,8 +42,9 @@ class Seat:
         self.run, self.strategy, self.indicators = run, strategy, indicators
         self.growths: list[Growth] = []
         self.clock = Clock()
-        self.status = statuses(run.schedule, strategy._minperiods).tolist()
-        self.ready = next((step for step, missing in enumerate(self.status) if missing < 0), len(self.status))
+        status = statuses(run.schedule, strategy._minperiods)
+        self.status = array.array("q", status.tobytes())
+        self.ready = int(np.argmax(status < 0)) if (status < 0).any() else len(status)
         self.audience = Audience(run, strategy, self.clock)
 
     def attach(self, attached: Attached) -> None:
@@ -50,15 +55,35 @@ class Seat:
         self.moves = [] if alone or run.taken is not None else list(zip(clocks, run.places, strict=True))
         for indicator, group in self.indicators.groups:
             attached.series(indicator, clocks[group])
-        attached.series(strategy, self.clock)
         stamp = strategy.lines.datetime
+        if run.taken is None:
+            attached.stamped(stamp, self.clock, run.times)
+        attached.series(strategy, self.clock)
+        self._shorten(attached)
         own = [line for line in strategy.lines if line is not stamp]
-        self.append_time, self.own = stamp.array.append, [line.array for line in own]
+        self.own = [line.array for line in own]
         if run.taken is not None:
             for group, clock in enumerate(clocks):
                 columns = [(line, column) for line, column, place in self.indicators.columns if place == group]
                 self.growths.append(LineGrowth(columns, clock, run.places[group]))
             self.growths.append(OwnGrowth(stamp, own, run.stamps, self.clock, run.schedule.own.tolist()))
+
+    def _shorten(self, attached: Attached) -> None:
+        """Give the strategy short ways to its positions, where neither it nor its broker has ways of its own."""
+        strategy, cls, broker = self.strategy, type(self.strategy), self.run.broker
+        if cls.getposition is not bt.Strategy.getposition or type(broker).getposition is not bt.BackBroker.getposition:
+            return
+        datas = strategy.datas
+
+        def getposition(data: Any = None, broker: Any = None) -> Any:
+            if broker is not None and broker is not strategy.broker:
+                return cls.getposition(strategy, data, broker)
+            return strategy.broker.positions[datas[0] if data is None else data]
+
+        attached.name(strategy, "getposition", getposition)
+        if cls.position is bt.Strategy.position:
+            attached.name(strategy, "lean_position", None)
+            attached.front(strategy, Positioned)
 
     def move(self, now: int) -> None:
         """Move the strategy's own lines and its indicators' to a step, where lines grow during the run."""
@@ -82,7 +107,7 @@ class Seat:
             strategy._tradespending.extend(told)
             audience.mark(order, told)
         if self.run.quick:
-            audience.tell([order], [copied(each) for each in told])
+            audience.tell([order], [copied(each) for each in told] if audience.hears_trades else told)
 
     def _book(self, order: Any, told: list[Any]) -> None:
         """Carry an order's executions into trades; `told` receives a copy of each trade opened or closed."""
@@ -94,6 +119,7 @@ class Seat:
         if not trades:
             trades.append(new_trade(data, order.tradeid, history))
         trade = trades[-1]
+        heard = self.audience.hears_trades
         for bit in pending_bits(order.executed):
             if bit.closed:
                 booked(trade, order, bit.closed, bit.price, bit.closedvalue, bit.closedcomm, bit.pnl)
@@ -106,10 +132,10 @@ class Seat:
                 booked(trade, order, bit.opened, bit.price, bit.openedvalue, bit.openedcomm, bit.pnl)
                 if trade.isclosed:
                     told.append(copied(trade))
-            if trade.justopened:
+            if heard and trade.justopened:
                 told.append(copied(trade))
 
-    def play(self, now: int, when: float) -> None:
+    def play(self, now: int) -> None:
         """Play the strategy's part of a bar: stock's `_oncepost`."""
         strategy, audience = self.strategy, self.audience
         if self.growths:
@@ -118,7 +144,6 @@ class Seat:
             for clock, places in self.moves:
                 clock.at = places[now]
             self.clock.at = now
-            self.append_time(when)
             for line in self.own:
                 line.append(_NAN)
         audience.begin()

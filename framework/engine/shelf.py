@@ -12,9 +12,6 @@ from typing import Any
 
 from framework.engine.clocks import in_front
 
-_AS_NEW = 2
-"""References to a results dictionary that nobody else holds: the instance's, and the argument's."""
-
 
 class _Aside:
     """In front of an analyzer's class while it is put aside."""
@@ -22,9 +19,9 @@ class _Aside:
     __slots__ = ()
 
     def __getattr__(self: Any, name: str) -> Any:
-        if name == "opened" or name.startswith("__"):
+        if name == "lean_opened" or name.startswith("__"):
             raise AttributeError(name)
-        self.opened()
+        self.lean_opened()
         return getattr(self, name)
 
     @property
@@ -40,11 +37,11 @@ class _AsideLine:
 
 def _opening(name: str) -> property:
     def get(line: Any) -> Any:
-        line.opened()
+        line.lean_opened()
         return getattr(line, name)
 
     def put(line: Any, value: Any) -> None:
-        line.opened()
+        line.lean_opened()
         setattr(line, name, value)
 
     return property(get, put)
@@ -54,10 +51,26 @@ for _name in ("array", "_idx", "idx", "lencount"):
     setattr(_AsideLine, _name, _opening(_name))
 
 
+_ASIDE: Any = _Aside
+_ASIDE_LINE: Any = _AsideLine
+
+
+def _class(item: Any) -> Any:
+    return type(item)
+
+
 def is_held_elsewhere(analyzer: Any) -> bool:
     """Return whether somebody besides the analyzer holds its results."""
-    results = vars(analyzer).get("rets")
-    return results is not None and sys.getrefcount(results) > _AS_NEW + 1
+    return "rets" in vars(analyzer) and _references(vars(analyzer)) > _ALONE
+
+
+def _references(fields: dict[str, Any]) -> int:
+    results = fields["rets"]
+    return sys.getrefcount(results)
+
+
+_ALONE = _references({"rets": []})
+"""What a results dictionary counts that nobody else holds; it differs between versions of Python."""
 
 
 class Shelf:
@@ -72,25 +85,25 @@ class Shelf:
         """Put an analyzer aside."""
         self._analyzers.append((analyzer, type(analyzer), dict(vars(analyzer))))
         vars(analyzer).clear()
-        vars(analyzer)["opened"] = self._opened
-        analyzer.__class__ = in_front(_Aside, type(analyzer))
+        vars(analyzer)["lean_opened"] = self._opened
+        analyzer.__class__ = in_front(_ASIDE, _class(analyzer))
 
     def observer(self, observer: Any) -> None:
         """Put an observer aside."""
         for line in observer.lines:
             self._lines.append((line, type(line)))
-            vars(line)["opened"] = self._opened
-            line.__class__ = in_front(_AsideLine, type(line))
+            vars(line)["lean_opened"] = self._opened
+            line.__class__ = in_front(_ASIDE_LINE, _class(line))
 
     def empty(self) -> None:
         """Give everything back as it was."""
         for analyzer, cls, known in self._analyzers:
-            since = {name: value for name, value in vars(analyzer).items() if name != "opened"}
+            since = {name: value for name, value in vars(analyzer).items() if name != "lean_opened"}
             analyzer.__class__ = cls
             vars(analyzer).clear()
             vars(analyzer).update(known | since)
         for line, line_cls in self._lines:
             line.__class__ = line_cls
-            vars(line).pop("opened", None)
+            vars(line).pop("lean_opened", None)
         self._analyzers.clear()
         self._lines.clear()

@@ -19,7 +19,7 @@ def new_trade(data: Any, tradeid: int, history: bool) -> Any:
 def copied(trade: Any) -> Any:
     """Return a copy as `copy.copy` makes it."""
     copy = _new(Trade)
-    vars(copy).update(vars(trade))
+    copy.__dict__ = vars(trade).copy()
     return copy
 
 

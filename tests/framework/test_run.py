@@ -217,6 +217,41 @@ def test_quicknotify_says_when_a_fill_is_heard_of() -> None:
     assert Listens.heard == [1, 2]
 
 
+class Answers(bt.Strategy):
+    """Buys once, and answers the fill with a sale a dollar above."""
+
+    def next(self) -> None:
+        if len(self) == 1:
+            self.buy(size=1)
+
+    def notify_order(self, order: Any) -> None:
+        if order.status == order.Completed and order.isbuy():
+            self.sell(size=1, exectype=bt.Order.Limit, price=order.executed.price + 1)
+
+
+def test_within_the_bar_an_answer_works_at_once() -> None:
+    """With `intrabar` the sale that answers a fill is filled by the rest of the same bar."""
+    tape = Tape({"XYZ": [100.0, (100.0, 102.0, 99.5, 100.0), (100.0, 100.5, 99.5, 100.0)]})
+    assert len(run(Answers, source=tape).fills) == 1
+    result = run(Answers, source=tape, intrabar=True)
+    assert result.fills["price"].tolist() == [100.0, 101.0]
+    assert result.engine == "lean, intrabar"
+
+
+def test_the_stock_engine_gives_the_same() -> None:
+    """`engine="stock"` is Backtrader's own loop, and every table is the same."""
+    tape = Tape({"XYZ": FIVE})
+    ours, stock = run(BuyOnce, source=tape), run(BuyOnce, source=tape, engine="stock")
+    assert (ours.engine, stock.engine) == ("lean", "stock: asked for")
+    for name in ("fills", "trades"):
+        assert (
+            getattr(ours, name)
+            .drop(columns="ref", errors="ignore")
+            .equals(getattr(stock, name).drop(columns="ref", errors="ignore"))
+        )
+    assert ours.equity.equals(stock.equity)
+
+
 def test_live_says_that_it_is_not_there() -> None:
     """`live=True` never runs something else in silence."""
     with pytest.raises(Unsupported, match="live"):
@@ -237,6 +272,8 @@ def test_live_says_that_it_is_not_there() -> None:
         ({"resample": ["1Min"]}, "cannot make 1Min bars of 1Min bars"),
         ({"resample": ["5Min", "5Min"]}, "resample names a timeframe twice"),
         ({"tz": "Mars/Olympus"}, "time zone"),
+        ({"engine": "staock"}, r"engine='staock' is not known \(did you mean stock\?\)"),
+        ({"engine": "stock", "intrabar": True}, "intrabar=True needs the lean engine"),
         ({"warmup": -3}, "warmup"),
     ],
 )

@@ -117,7 +117,8 @@ def order_bits(order: Any) -> list[Any]:
         bits(created.dt), bits(created.size), bits(created.price), bits(created.pricelimit), bits(created.pclose),
         bits(executed.dt), bits(executed.size), bits(executed.price), bits(executed.value), bits(executed.comm),
         bits(executed.pnl), bits(executed.remsize), bits(executed.margin), bits(executed.psize),
-        bits(executed.pprice), bits(order.valid), order.triggered, getattr(order, "plen", None), order.tradeid, bits(order.dteos),
+        bits(executed.pprice), bits(order.valid), order.triggered, getattr(order, "plen", None), order.tradeid,
+        bits(order.dteos),
         [_exbit(each) for each in executed.exbits], len(executed.getpending()), bits(order.plimit),
         order.p.transmit, bits(order.p.size), order.data._name, bits(dict(order.info)), order.comminfo is None,
     ]  # fmt: skip
@@ -139,7 +140,7 @@ def _broker(broker: Any) -> list[Any]:
     values = [broker.getcash(), broker.getvalue(), broker.get_fundvalue(), broker.get_fundshares()]
     values += [broker.get_leverage(), broker.getvalue(mkt=True), broker.getvalue(lever=True), broker._unrealized]
     positions = [
-        [data._name, bits(p.size), bits(p.price), bits(p.adjbase), bits(p.upopened), bits(p.upclosed), bits(p.datetime)]
+        [data._name, *map(bits, (p.size, p.price, p.adjbase, p.upopened, p.upclosed, p.datetime))]
         for data, p in broker.positions.items()
         if hasattr(p, "datetime")
     ]

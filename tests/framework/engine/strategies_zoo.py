@@ -453,8 +453,10 @@ class Indicators(bt.Strategy):
         d = self.data
         ind = bt.ind
         self.all = [
-            ind.SMA(d, period=5), ind.EMA(d, period=5), ind.WMA(d, period=5), ind.SMMA(d, period=4), ind.DEMA(d, period=3),
-            ind.RSI(d, period=5), ind.RSI_SMA(d, period=9, safediv=True), ind.ATR(d, period=4), ind.TrueRange(d), ind.MACDHisto(d),
+            ind.SMA(d, period=5), ind.EMA(d, period=5), ind.WMA(d, period=5), ind.SMMA(d, period=4),
+            ind.DEMA(d, period=3),
+            ind.RSI(d, period=5), ind.RSI_SMA(d, period=9, safediv=True), ind.ATR(d, period=4),
+            ind.TrueRange(d), ind.MACDHisto(d),
             ind.BollingerBands(d, period=6), ind.StdDev(d, period=5), ind.Highest(d.high, period=5),
             ind.Lowest(d.low, period=5), ind.SumN(d, period=4), ind.Momentum(d, period=3), ind.ROC(d, period=3),
             ind.Stochastic(d), ind.WilliamsR(d), ind.CCI(d, period=6), ind.CrossOver(d, ind.SMA(d, period=4)),
@@ -463,9 +465,11 @@ class Indicators(bt.Strategy):
             ind.ParabolicSAR(d), ind.UpMove(d), ind.DownMove(d), ind.MeanDev(d, period=3), ind.Accum(d.volume),
             ind.ZLEMA(d, period=3), ind.TSI(d), ind.DV2(d, period=20), ind.PercentRank(d, period=10),
             ind.Envelope(d), ind.UltimateOscillator(d), ind.Vortex(d),
-            ind.FindFirstIndexHighest(d.high, period=4), ind.FindLastIndexLowest(d.low, period=4), ind.AnyN(d, period=2),
+            ind.FindFirstIndexHighest(d.high, period=4), ind.FindLastIndexLowest(d.low, period=4),
+            ind.AnyN(d, period=2),
             ind.AllN(d, period=2), bt.Max(d.close, d.open, 3.0), bt.Min(d.close, d.open), bt.Sum(d.close, d.open),
-            bt.And(d.close > d.open, d.high), bt.Or(d.close > d.open, d.low > 1e9), bt.If(d.close > d.open, d.high, d.low),
+            bt.And(d.close > d.open, d.high), bt.Or(d.close > d.open, d.low > 1e9),
+            bt.If(d.close > d.open, d.high, d.low),
             bt.Cmp(d.close, d.open), bt.DivByZero(d.close, d.close - d.open),
         ]  # fmt: skip
         c, o = d.close, d.open

@@ -41,7 +41,7 @@ def _same(strategy: type[Any], shape: cases.Setting, *settings: cases.Setting, w
 def test_strategy_leaves_the_same_on_every_shape_of_data(strategy: type[Any], shape: cases.Setting) -> None:
     """Each feature of a strategy gives what stock gives, on one feed, many, with holes, doubles, time frames."""
     watch = (zoo.ALL.index(strategy) + cases.SHAPES.index(shape)) % 2 == 0
-    assert _same(strategy, shape, watch=watch) in ("lean", "")
+    assert _same(strategy, shape, watch=watch) in ("lean", "", "stock: a feed is shorter than its indicators need")
 
 
 @pytest.mark.parametrize("shape", cases.RESAMPLED, ids=_name)
@@ -62,12 +62,14 @@ def test_setting_leaves_the_same(setting: cases.Setting, watch: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "pair", random.Random(7).sample(list(itertools.combinations(cases.SETTINGS, 2)), 60), ids=lambda p: f"{p[0].__name__}-{p[1].__name__}"
-)  # fmt: skip
+    "pair",
+    random.Random(7).sample(list(itertools.combinations(cases.SETTINGS, 2)), 60),
+    ids=lambda pair: f"{pair[0].__name__}-{pair[1].__name__}",
+)
 def test_pair_of_settings_leaves_the_same(pair: tuple[cases.Setting, cases.Setting]) -> None:
     """Settings do not spoil each other."""
     _same(zoo.Answering, cases.one, *pair)
-    _same(zoo.Brackets, cases.resampled if hash(pair[0].__name__) % 2 else cases.three, *pair)
+    _same(zoo.Brackets, cases.resampled if len(pair[0].__name__) % 2 else cases.three, *pair)
 
 
 def _one_ulp(module: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,6 +113,7 @@ def _broken(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
 def test_broken_lean_path_fails_the_matrix(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lean path that is wrong in one small place does not pass as stock."""
     _broken(monkeypatch, how)
-    stock, ours, engine = cases.both(zoo.Reversing, cases.one, cases.six_analyzers, watch="too few" in how)
+    watch = "too few" in how or "twice" in how
+    stock, ours, engine = cases.both(zoo.Reversing, cases.one, cases.six_analyzers, watch=watch)
     assert engine == "lean"
     assert isinstance(ours, str) or differences(stock, ours)
