@@ -43,7 +43,7 @@ class Run:
         self.clocks = [Clock() for _ in schedule.places]
         self.moves = list(zip(self.clocks, self.places, strict=True))
         self.growths: list[Growth] = []
-        self.stamps = array.array("d", schedule.clock.tobytes())
+        self.stamps = self.times if schedule.stamps is None else array.array("d", schedule.stamps.tobytes())
         self.awake: list[Any] = []
         self.now = self.brokered = self.quiet_at = -1
         self.intrabar = cerebro.p.intrabar
@@ -121,15 +121,12 @@ class Run:
         if self.taken is not None:
             return self._play_growing(seat, first, steps)
         own, nan = [line.append for line in seat.own], float("nan")
-        if len(self.moves) == 1:
+        if len(self.moves) == 1 and not own:
             data_clock = self.clocks[0]
             for now in range(first, steps):
                 if awake:
                     return now
                 data_clock.at = clock.at = now
-                if own:
-                    for add in own:
-                        add(nan)
                 strategy.next()
             return steps
         moves = [*self.moves, *seat.moves]

@@ -65,22 +65,29 @@ def window_sums(values: Floats, period: int) -> Floats | None:
     if not np.isfinite(values).all():
         return None
     mantissa, exponent = np.frexp(values)
-    whole = (mantissa * 2.0**53).astype(np.int64)
-    if not whole.any():
-        return np.zeros(len(values) - period + 1)
-    bits = np.frexp((whole & -whole).astype(np.float64))[1]
-    lowest = int((exponent - 53 + bits - 1)[whole != 0].min())
-    span = int(exponent[whole != 0].max()) - lowest
-    if span - 32 + math.log2(len(values)) > 61 or span - 32 + math.log2(period) > 52 or not -900 < lowest < 900:
+    lowest, highest = int(exponent.min()) - 53, int(exponent.max())
+    room = 32 + min(61 - math.log2(len(values)), 52 - math.log2(period))
+    if highest - lowest > room:
+        lowest, highest = _bits(mantissa, exponent)
+    if highest - lowest > room or not -900 < lowest < 900:
         return None
-    scaled = np.ldexp(values, -lowest)
+    scaled = values * 2.0**-lowest
     high = np.floor(scaled * 2.0**-32)
     low = scaled - high * 2.0**32
     sums = _windows(high.astype(np.int64), period), _windows(low.astype(np.int64), period)
     carry = sums[1] >> 32
     total = (sums[0] + carry).astype(np.float64) * 2.0**32 + (sums[1] - (carry << 32)).astype(np.float64)
-    found: Floats = np.ldexp(total, lowest)
+    found: Floats = total * 2.0**lowest
     return found
+
+
+def _bits(mantissa: Any, exponent: Any) -> tuple[int, int]:
+    """Return the lowest and the highest bit that is set in any of these values."""
+    whole = (mantissa * 2.0**53).astype(np.int64)
+    if not whole.any():
+        return 0, 0
+    last = np.frexp((whole & -whole).astype(np.float64))[1]
+    return int((exponent - 54 + last)[whole != 0].min()), int(exponent[whole != 0].max())
 
 
 def _windows(values: NDArray[np.int64], period: int) -> NDArray[np.int64]:
