@@ -275,9 +275,9 @@ class LeanBroker(bt.BackBroker):
         """Queue a copy of an order, if somebody will look at it."""
         self._awake.append(True)
         executed = order.executed
-        if self._observed or (executed.size and order.status != _COMPLETED):
+        if self._observed or (executed.size and (order.status != _COMPLETED or order.ref in self._ocos)):
             self.notifs.append(order.clone())
-        elif executed.size:  # it will not change any more: the order itself is as good as a copy
+        elif executed.size:  # alone and done, it will not change: it is as good as a copy
             executed.p1, executed.p2 = executed.p2, len(executed.exbits)
             self.notifs.append(order)
 
