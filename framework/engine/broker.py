@@ -267,7 +267,7 @@ class LeanBroker(bt.BackBroker):
         order.broker = None
         self.submitted.append(order)
         self.orders.append(order)
-        if self._observed:
+        if self._observed or order.executed.size:
             self.notifs.append(order.clone())
         return order
 
@@ -325,7 +325,7 @@ class LeanBroker(bt.BackBroker):
         order.status, order.plen = _ACCEPTED, self._feeds[order.data].clock.at + 1
         order.broker = None
         self.pending.append(order)
-        if self._observed:
+        if self._observed or order.executed.size:
             self.notifs.append(order.clone())
 
     def check_submitted(self) -> None:
