@@ -267,7 +267,7 @@ class LeanBroker(bt.BackBroker):
         order.broker = None
         self.submitted.append(order)
         self.orders.append(order)
-        if self._observed:
+        if self._observed or order.executed.size:
             self.notifs.append(order.clone())
         return order
 
@@ -275,9 +275,9 @@ class LeanBroker(bt.BackBroker):
         """Queue a copy of an order, if somebody will look at it."""
         self._awake.append(True)
         executed = order.executed
-        if self._observed or (executed.size and order.status != _COMPLETED):
+        if self._observed or (executed.size and (order.status != _COMPLETED or order.ref in self._ocos)):
             self.notifs.append(order.clone())
-        elif executed.size:  # it will not change any more: the order itself is as good as a copy
+        elif executed.size:  # alone and done, it will not change: it is as good as a copy
             executed.p1, executed.p2 = executed.p2, len(executed.exbits)
             self.notifs.append(order)
 
@@ -325,7 +325,7 @@ class LeanBroker(bt.BackBroker):
         order.status, order.plen = _ACCEPTED, self._feeds[order.data].clock.at + 1
         order.broker = None
         self.pending.append(order)
-        if self._observed:
+        if self._observed or order.executed.size:
             self.notifs.append(order.clone())
 
     def check_submitted(self) -> None:

@@ -17,7 +17,7 @@ from framework.engine import Cerebro
 from framework.engine.data import BarData
 
 Setting = Callable[[Any], None]
-BARS = 140
+BARS = 112
 
 
 @functools.cache
