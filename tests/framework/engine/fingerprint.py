@@ -6,6 +6,7 @@ Floats are compared by their bits (`float.hex`), order and trade numbers by thei
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -76,7 +77,9 @@ def fingerprint(cerebro: Any, strategies: list[Any]) -> Fingerprint:
         found[f"strategy{number}"] = [_lines(strategy), strategy._minperstatus]
         found[f"trades{number}"] = _trades(strategy)
         for place, each in enumerate(_indicators(strategy)):
-            found[f"indicator{number}.{place}.{type(each).__name__}"] = _lines(each)
+            # Backtrader numbers the classes of its couplers through the whole process.
+            kind = re.sub(r"_\d+$", "", type(each).__name__)
+            found[f"indicator{number}.{place}.{kind}"] = _lines(each)
         for place, each in enumerate(strategy.getobservers()):
             found[f"observer{number}.{place}.{type(each).__name__}"] = _lines(each)
         for name, analyzer in strategy.analyzers.getitems():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import logging
 import os
-from pathlib import Path
 from typing import Any
 
 import backtrader as bt
@@ -14,7 +13,6 @@ import pytest
 import strategies_zoo as zoo
 from fingerprint import differences, fingerprint
 
-from framework.columns import Columns
 from framework.engine import Cerebro
 
 
@@ -150,32 +148,3 @@ class _Periodic(bt.Strategy):
     def next(self) -> None:
         if self.data.close[0] > self.sma[0]:
             self.buy(size=1)
-
-
-def _shared() -> Path | None:
-    root = Path(__file__).resolve().parents[3]
-    places = [Path(os.environ.get("SWITCHBACK_SHARED_DATA", root / "../shared/data"))]
-    return next((place for place in places if (place / "us-equity-minute-bars.parquet").exists()), None)
-
-
-@pytest.mark.skipif(_shared() is None, reason="the shared data is not here")
-@pytest.mark.parametrize("strategy", [zoo.Rotating, zoo.Brackets, zoo.Reversing], ids=lambda s: s.__name__)
-@pytest.mark.parametrize("five", [False, True], ids=["minutes", "five beside"])
-def test_real_minutes_with_holes_give_what_stock_gives(strategy: type[Any], five: bool) -> None:
-    """Three days of SPY, IBM and BAC, extended hours and holes included."""
-    import pandas as pd
-
-    table = pd.read_parquet(_shared() / "us-equity-minute-bars.parquet")  # type: ignore[operator]
-
-    def shape(cerebro: Any) -> None:
-        for symbol, rows in table.groupby("symbol"):
-            end = rows.timestamp.dt.tz_localize(None).to_numpy() + pd.Timedelta(minutes=1)
-            names = ("open", "high", "low", "close", "volume")
-            data = cases.feed(Columns.of(end, *(rows[name] for name in names)), str(symbol))
-            cerebro.adddata(data)
-            if five:
-                cerebro.resampledata(data, timeframe=bt.TimeFrame.Minutes, compression=5, name=f"{symbol}5")
-
-    stock, ours, engine = cases.both(strategy, shape, cases.six_analyzers)
-    assert engine == "lean"
-    assert differences(stock, ours) == []
