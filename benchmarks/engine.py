@@ -11,10 +11,12 @@ from __future__ import annotations
 import argparse
 import gc
 import importlib.util
+import os
 import statistics
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -114,7 +116,10 @@ def backtesting(frames: list[Any]) -> Timed | None:
     """Return W1 on each symbol in backtesting.py, where it is installed."""
     if importlib.util.find_spec("backtesting") is None:
         return None
+    os.environ["TQDM_DISABLE"] = "1"  # its bar for every run would be counted, and shown
     from backtesting import Backtest, Strategy
+
+    warnings.filterwarnings("ignore", "Some trades remain open")
 
     class Peer(Strategy):  # type: ignore[misc]
         def init(self) -> None:
