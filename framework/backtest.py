@@ -149,9 +149,9 @@ def _sizer(sizer: Sizer) -> tuple[type[bt.Sizer], Mapping[str, Any]]:
 
 def _result(backtest: Backtest, strategy: bt.Strategy) -> Result:
     recorder = strategy.analyzers.recorder
-    notes = _never_called(backtest, strategy)
+    notes = (*_never_called(backtest, strategy), *_stale(recorder))
     for note in notes:
-        log.warning(note)
+        log.info(note)
     own = [feed for feed in backtest.feeds if not feed.is_resampled]
     return Result(
         strategy=strategy,
@@ -166,6 +166,17 @@ def _result(backtest: Backtest, strategy: bt.Strategy) -> Result:
         cash=backtest.cash,
         engine=strategy.cerebro.engine,
         notes=notes,
+    )
+
+
+def _stale(recorder: Recorder) -> tuple[str, ...]:
+    """Return a word of warning where Backtrader has filled orders in the past."""
+    if not recorder.stale:
+        return ()
+    return (
+        f"{recorder.stale} of {len(recorder.fills)} fills are on a bar that had ended before the order was sent: "
+        "Backtrader tries an order on its symbol's last bar again when only another symbol has a new one; "
+        "a venue would fill these later, or not at all",
     )
 
 

@@ -15,6 +15,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> None:
+    from brokers import AlpacaVenue
     from feeds import SampleBars
     from framework.app import naming, show
     from framework.runner import run
@@ -23,11 +24,12 @@ def main(options: argparse.Namespace) -> None:
     print(f"A month of made-up minute bars of {' and '.join(SYMBOLS)} on the real exchange calendar,")
     print("and a scalper that buys when the price crosses above its 20-minute average.\n")
     start, end = DAYS
-    result = run(naming.strategy(f"{_scalper()}:SmaCrossScalper"), source=SampleBars(SYMBOLS, start, end), lot=LOT)
+    scalper = naming.strategy(f"{_scalper()}:SmaCrossScalper")
+    result = run(scalper, source=SampleBars(SYMBOLS, start, end), venue=AlpacaVenue(), lot=LOT)
     show.result(result)
     folder.mkdir(parents=True, exist_ok=True)
     show.written([result.chart(folder / "chart.html"), result.report(folder / "report.html")])
-    print("\nThe prices are made up and no spread was paid: this shows the machinery, not a profit.")
+    print("\nThe prices are made up and no spread was paid: it shows the machinery, no profit.")
     print("Your own strategy: switchback backtest my.py:MyStrategy --bars bars.parquet")
 
 

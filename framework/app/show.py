@@ -19,7 +19,7 @@ TRADES_SHOWN = 12
 def result(found: Result) -> None:
     """Show a run: its last trades, what is still open, and its figures."""
     console = Console()
-    console.print(trades(found.trades, found.calendar.zone))
+    console.print(trades(found.trades, found.calendar.zone), "")
     console.print(found.summary(), highlight=False, markup=False)
 
 

@@ -73,7 +73,8 @@ def _check_broker(broker: Any) -> None:
     for cls in type(broker).__mro__:
         if cls is bt.BackBroker:
             break
-        changed |= {name for name in vars(cls) if hasattr(bt.BackBroker, name)} - _BROKER_MAY
+        may = _BROKER_MAY | vars(cls).get("lean_overrides", frozenset())
+        changed |= {name for name in vars(cls) if hasattr(bt.BackBroker, name)} - may
     if changed:
         raise Unplanned(f"broker overrides {min(changed)}")
 

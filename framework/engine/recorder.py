@@ -30,12 +30,14 @@ class Recorder(bt.Analyzer):
     """Collects rows; `framework.record` makes tables of them. Times are Backtrader's numbers (UTC).
 
     `orders` holds the last row of each order by its ref, `fills` and `trades` rows in their order.
+    `stale` counts the fills on a bar that had ended before their order was made.
     """
 
     def __init__(self) -> None:
         self.orders: dict[int, dict[str, Any]] = {}
         self.fills: list[dict[str, Any]] = []
         self.trades: list[dict[str, Any]] = []
+        self.stale = 0
         self._open: dict[tuple[Any, int], _Round] = defaultdict(_Round)
         self._closed: dict[tuple[Any, int], deque[_Round]] = defaultdict(deque)
 
@@ -43,6 +45,7 @@ class Recorder(bt.Analyzer):
         self.orders[order.ref] = _order_row(order)
         for bit in order.executed.iterpending():
             self.fills.append(_fill_row(order, bit))
+            self.stale += bit.dt <= order.created.dt
             self._follow((order.data, order.tradeid), bit)
 
     def notify_trade(self, trade: Any) -> None:

@@ -26,6 +26,9 @@ class RuledBroker(bt.brokers.BackBroker):
 
     params = (("rules", None),)
 
+    lean_overrides = frozenset({"_try_exec"})
+    """What is overridden here that the lean engine need not fall back for."""
+
     def buy(self, owner: Any, data: Any, size: float, price: Any = None, plimit: Any = None, **kwargs: Any) -> Any:
         size, price, plimit = self._rounded(data, size, price, plimit, kwargs.get("exectype"), buys=True)
         return super().buy(owner, data, size, price, plimit, **kwargs)
@@ -40,6 +43,18 @@ class RuledBroker(bt.brokers.BackBroker):
             return super().submit(order, check)
         self._refuse(order, reason)
         return order
+
+    def _try_exec(self, order: Any) -> None:
+        """Try an order on each bar once, and never on one that had ended before the order was sent.
+
+        Stock tries it on its symbol's last bar again whenever only another symbol has a new one, and so
+        may fill it in the past: no venue does.
+        """
+        now = order.data.datetime[0]
+        if self.p.rules is not None and now <= getattr(order, "tried_on", order.created.dt):
+            return
+        order.tried_on = now
+        super()._try_exec(order)
 
     def _rounded(
         self, data: Any, size: float, price: Any, plimit: Any, exectype: int | None, *, buys: bool

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from tape import OPEN, Tape
 
+from brokers import AlpacaVenue
 from framework import run
 from framework.errors import ConfigError, Unsupported
 
@@ -169,6 +170,24 @@ def test_symbols_with_holes_stay_aligned() -> None:
     """A minute in which one symbol has no bar moves the other alone, and one instant is one `next`."""
     tape = Tape({"A": [1, 2, None, 4], "B": [1, None, 3, 4]})
     assert [each[1:] for each in run(Seen, source=tape).strategy.seen] == [(1, 1), (2, 1), (2, 2), (3, 3)]
+
+
+class Hasty(bt.Strategy):
+    """Sells at a price that the last bar has already seen, while the symbol has no new one."""
+
+    def next(self) -> None:
+        if len(self) == 2:
+            self.sell(self.data0, size=1, exectype=bt.Order.Limit, price=100.0)
+
+
+def test_fills_in_the_past_are_owned_up_to() -> None:
+    """Stock fills on a bar that had ended before the order, where another symbol's bar comes: a note says so."""
+    holes = Tape({"A": [100, (100, 101, 99, 100), None, 90], "B": [50, 50, 50, 50]})
+    assert run(Hasty, source=holes).notes[0].startswith("1 of 1 fills are on a bar that had ended before")
+    venue = run(Hasty, source=holes, venue=AlpacaVenue())
+    assert (venue.notes, len(venue.fills), venue.engine) == ((), 0, "lean")
+    whole = Tape({"A": [100, (100, 101, 99, 100), 90, 90], "B": [50, 50, 50, 50]})
+    assert run(Hasty, source=whole).notes == ()
 
 
 def test_a_list_of_sources_is_one_run() -> None:

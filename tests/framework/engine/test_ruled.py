@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from tape import Tape
 
 from brokers import AlpacaVenue
+from feeds import SampleBars
 from framework import run
 from framework.engine.ruled import round_price, round_size
 from framework.result import Result
+from strategies.scalper import SmaCrossScalper
 
 prices = st.floats(0.0002, 100_000)
 ticks = st.sampled_from([0.01, 0.0001, 0.05, 0.25, 1.0])
@@ -160,3 +162,16 @@ def test_a_good_till_date_order_keeps_its_date() -> None:
     """`valid` survives the rules: the order expires as in stock."""
     result = sent(("buy", {"exectype": LIMIT, "price": 50.0, "size": 1, "valid": timedelta(minutes=2)}))
     assert result.orders["status"].tolist() == ["Expired"]
+
+
+def test_rules_are_the_same_on_both_engines() -> None:
+    """The lean engine keeps to a venue's rules as stock's loop does, over two symbols with holes."""
+    source = SampleBars(["ACME", "GLOBEX"], "2026-09-01", "2026-09-02")
+    ours, stock = (run(SmaCrossScalper, source=source, venue=AlpacaVenue(), engine=engine) for engine in ENGINES)
+    assert (ours.engine, stock.engine) == ("lean", "stock: asked for")
+    assert ours.fills.drop(columns="ref").equals(stock.fills.drop(columns="ref"))
+    assert ours.equity.equals(stock.equity)
+    assert len(ours.fills) > 20
+
+
+ENGINES = ("lean", "stock")
