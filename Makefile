@@ -1,6 +1,6 @@
 PYTHON ?= python
 
-.PHONY: check test check-all bench drill
+.PHONY: check test check-all bench
 
 check:  ## lint, types, import rules
 	$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .
@@ -20,5 +20,6 @@ check-all:  ## the tests on every later CPython this machine has
 	  fi; \
 	done
 
-bench:
+bench:  ## ratios against peers and floors; the peers come with `pip install -e ".[bench]"`
 	$(PYTHON) benchmarks/engine.py
+	$(PYTHON) benchmarks/sandbox.py
