@@ -57,6 +57,19 @@ class Minutes:
             raise ConfigError(f"calendar {self.calendar.name} has no minutes after {at:%Y-%m-%d}; try a newer version")
         return window.end(max(window.place(at) + 1, 0))
 
+    def day(self, day: date) -> Window | None:
+        """Return the minutes of a day, None where there are none."""
+        days = self.calendar.windows.days
+        index = int(np.searchsorted(days, np.datetime64(day)))
+        return _window(self.calendar, index) if index < len(days) and days[index] == np.datetime64(day) else None
+
+    def days(self, after: datetime, until: datetime) -> Iterator[Window]:
+        """Yield the days that have a minute with `after` < end <= `until`."""
+        first = self._reaching(after + MINUTE)
+        while first is not None and first.opens < until:
+            yield first
+            first = self._reaching(first.closes + MINUTE)
+
     def between(self, after: datetime, until: datetime) -> Iterator[datetime]:
         """Yield the minutes with `after` < end <= `until`."""
         at = self.following(after)
