@@ -79,8 +79,15 @@ class Minutes:
 
     def _reaching(self, at: datetime) -> Window | None:
         """Return the first day that closes at a time or later."""
-        index = int(np.searchsorted(self.calendar.windows.closes, instant(at), side="left"))
-        return _window(self.calendar, index) if index < len(self.calendar.windows.closes) else None
+        return _reaching(self.calendar, at)
+
+
+@functools.lru_cache(maxsize=1024)
+def _reaching(calendar: Calendar, at: datetime) -> Window | None:
+    # Cached, for all symbols of a feed ask about the same minute.
+    closes = calendar.windows.closes
+    index = int(np.searchsorted(closes, instant(at), side="left"))
+    return _window(calendar, index) if index < len(closes) else None
 
 
 @functools.lru_cache(maxsize=64)

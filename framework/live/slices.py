@@ -45,9 +45,10 @@ class Slice:
 
 @dataclass(slots=True)
 class _Instant:
-    """An instant that waits: until when, and what has come."""
+    """An instant that waits: until when, for which series still, and what has come."""
 
     until: float
+    awaited: set[Series]
     bars: dict[Series, Bar] = field(default_factory=dict)
 
 
@@ -74,12 +75,13 @@ class Slicer:
         self.expect(series)
 
     def expect(self, series: Iterable[str | Series]) -> None:
-        """Await these series too, from the next instant that is looked at."""
+        """Await these series too, from the next instant on."""
         for each in series:
             named = (each, MINUTE) if isinstance(each, str) else each
             self._series.setdefault(named, len(self._series))
         lengths = [each.length for _, each in self._series if each.length]
         self._shortest = min(lengths, default=None)
+        self._is_mixed = len({timeframe for _, timeframe in self._series}) > 1
 
     def add(self, bar: Bar, now: float) -> list[Slice]:
         """Take a bar; return the slices that go now, earliest first (a late one is alone, before them)."""
@@ -91,17 +93,16 @@ class Slicer:
             self.late += 1
             self._remember(bar.end, {key})
             return [Slice(bar.end, (bar,), is_late=True), *self.due(now)]
-        if bar.end not in self._waiting:
-            self._waiting[bar.end] = _Instant(now + self.grace)
-            insort(self._order, bar.end)
-        self._waiting[bar.end].bars[key] = bar
+        waiting = self._waiting.get(bar.end) or self._begin(bar.end, now)
+        waiting.bars[key] = bar
+        waiting.awaited.discard(key)
         return self.due(now)
 
     def due(self, now: float) -> list[Slice]:
         """Return the slices that go now: the complete, and those that have waited for long enough."""
         until = self._waited(now)
         gone = []
-        while self._order and ((until is not None and self._order[0] <= until) or self._is_complete(self._order[0])):
+        while self._order and self._goes(self._order[0], until):
             gone.append(self._go(self._order.pop(0)))
         return gone
 
@@ -114,6 +115,9 @@ class Slicer:
         waited = (at for at, _ in takewhile(lambda each: each[1].until <= now, self._waiting.items()))
         return max(waited, default=None)
 
+    def _goes(self, at: datetime, until: datetime | None) -> bool:
+        return not self._waiting[at].awaited or (until is not None and at <= until)
+
     def _go(self, at: datetime) -> Slice:
         bars = self._waiting.pop(at).bars
         self._latest = at
@@ -121,9 +125,13 @@ class Slicer:
         ranked = sorted(bars, key=lambda key: self._series.get(key, len(self._series)))
         return Slice(at, tuple(bars[key] for key in ranked))
 
-    def _is_complete(self, at: datetime) -> bool:
-        came = self._waiting[at].bars
-        return all(key in came for key in self._series if self._is_awaited(key[1], at))
+    def _begin(self, at: datetime, now: float) -> _Instant:
+        awaited = set(self._series)
+        if self._is_mixed:
+            awaited = {each for each in self._series if self._is_awaited(each[1], at)}
+        self._waiting[at] = begun = _Instant(now + self.grace, awaited)
+        insort(self._order, at)
+        return begun
 
     def _is_awaited(self, timeframe: Timeframe, at: datetime) -> bool:
         length = timeframe.length
