@@ -127,7 +127,7 @@ class Ledger:
         It fills what is open, as where a session goes on after a crash.
         """
         found = {moment(end) for end in bars.end}
-        for end in self.minutes.between(max(after, self._since[symbol]), until):
+        for end in self.minutes.between(after, until):
             if self.mark(symbol, end) is Mark.OPEN:
                 self._mark(symbol, end, Mark.BACKFILLED if end in found else Mark.EMPTY)
 

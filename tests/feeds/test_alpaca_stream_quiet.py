@@ -58,6 +58,15 @@ def test_patience_grows_with_the_pauses_of_the_stream():
     assert quiet_until(again.client, 25, 120) == 25 + 50
 
 
+def test_new_connection_has_time_of_its_own():
+    """It is not given up at once for what the one before it did not tell."""
+    server = live(QUOTES)
+    assert quiet_until(server.client, 0, 40) == 15
+    again = Server(server.client)
+    again.open(20.0)
+    assert quiet_until(again.client, 20, 60) == 35
+
+
 def quiet_until(client, begin, end):
     """Return the second at which the client is first taken for silent, its pings answered."""
     for now in range(begin, end):
