@@ -102,6 +102,16 @@ class Quote:
     ask_size: float
 
 
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One trade as the tape tells it, whoever made it; our own executions are `Fill`s."""
+
+    symbol: str
+    at: datetime
+    price: float
+    size: float
+
+
 class Side(enum.Enum):
     """FIX 54."""
 

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from feeds.alpaca.windows import Windows
-from framework.model import Quote
-from framework.sandbox.tape import Trade
+from framework.model import Quote, Trade
 
 Row = dict[str, Any]
 """One point as its wire names and values."""

@@ -28,12 +28,12 @@ from feeds.alpaca.sandbox_rest import Rest
 from feeds.alpaca.sandbox_stream import WAITS, Streams, Waits
 from feeds.alpaca.subscriptions import ENDPOINTS, Endpoint, Told
 from framework.columns import instant as column_instant
-from framework.model import Bar
+from framework.model import Bar, Trade
 from framework.sandbox import streams as sockets
 from framework.sandbox.faults import Fault
 from framework.sandbox.market import Market
 from framework.sandbox.rate import RateLimit
-from framework.sandbox.tape import Instant, Trade, made_trades
+from framework.sandbox.tape import Instant, made_trades
 
 NAME = "alpaca-data"
 

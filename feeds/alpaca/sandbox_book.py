@@ -14,9 +14,8 @@ import numpy as np
 
 from feeds.alpaca.windows import Windows, windows
 from framework.columns import Columns, instant, moment
-from framework.model import Quote, Timeframe, Unit
+from framework.model import Quote, Timeframe, Trade, Unit
 from framework.sandbox.market import Market
-from framework.sandbox.tape import Trade
 
 DAY = Timeframe(1, Unit.DAY)
 

@@ -19,7 +19,7 @@ from framework import intrabar
 from framework.calendar import Calendar
 from framework.columns import Columns, Instants, instant, moment
 from framework.errors import ConfigError
-from framework.model import Bar, Quote, Timeframe
+from framework.model import Bar, Quote, Timeframe, Trade
 from framework.ports import Source
 
 HISTORY = timedelta(days=10)
@@ -34,16 +34,6 @@ class Detail(enum.Enum):
 
     BAR = "bar"
     PATH = "path"
-
-
-@dataclass(frozen=True, slots=True)
-class Trade:
-    """One trade on the tape."""
-
-    symbol: str
-    at: datetime
-    price: float
-    size: float
 
 
 @dataclass(frozen=True, slots=True)

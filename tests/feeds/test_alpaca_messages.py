@@ -8,8 +8,7 @@ from tape import OPEN, bars
 
 from feeds.alpaca import messages
 from feeds.alpaca.windows import windows
-from framework.model import MINUTE, Quote
-from framework.sandbox.tape import Trade
+from framework.model import MINUTE, Quote, Trade
 
 
 @pytest.mark.parametrize(
