@@ -129,6 +129,14 @@ def test_late_answer_of_an_older_window_is_not_believed():
     assert window.room(1) == 150 - 1
 
 
+def test_answers_that_overtake_one_another_do_not_raise_what_is_left():
+    """Within one window of the venue's, the least that was told holds."""
+    window = Window(200)
+    told(window, 0.0, remaining=3, resets_in=30)
+    told(window, 0.1, remaining=150, resets_in=30)
+    assert window.room(1) == 3 - 1
+
+
 def test_those_in_flight_may_not_be_counted_yet():
     """Where others use the account, what remains is shared with what is on its way."""
     window = Window(200)
