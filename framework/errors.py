@@ -44,7 +44,15 @@ class AuthenticationError(VenueError):
 
 
 class ConnectionLost(VenueError):
-    """The transport tried again and gave up."""
+    """The transport tried again and gave up.
+
+    `is_sent_unknown` is False where the request certainly did not leave; else it may have been done,
+    and what became of it must be looked up before anything is sent again.
+    """
+
+    def __init__(self, venue: str, message: str, *, is_sent_unknown: bool = True) -> None:
+        super().__init__(venue, message)
+        self.is_sent_unknown = is_sent_unknown
 
 
 class RateLimited(VenueError):

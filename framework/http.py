@@ -7,44 +7,28 @@ what it means. No redirect is followed, so no credentials go to another host.
 
 from __future__ import annotations
 
-import email.utils
-import json
 import logging
-import math
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime
 from types import TracebackType
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
 from framework.errors import ConnectionLost
+from framework.retries import Patience, lost, retry_after, with_seconds
 from framework.wire import Exchange, HttpRequest, HttpResponse
 
 T = TypeVar("T")
 
 log = logging.getLogger("switchback.http")
 
+PATIENCE = Patience()
+
 _TRANSPORT_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to wait, in seconds, and how often to try."""
-
-    attempts: int = 6
-    connect: float = 10.0
-    read: float = 30.0  # between two pieces of an answer
-    whole: float = 300.0  # for one answer, so that a trickle ends too
-    first_wait: float = 0.5
-    longest_wait: float = 30.0
-    longest_limit: float = 90.0  # a rate limit's window is a minute; what is longer is told, not waited for
 
 
 class Http:
@@ -57,7 +41,7 @@ class Http:
     def __init__(
         self,
         name: str,
-        patience: Patience = Patience(),
+        patience: Patience = PATIENCE,
         *,
         wall: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
@@ -94,8 +78,8 @@ class Http:
             while True:
                 try:
                     response = self._answer(request)
-                except ConnectionLost as lost:
-                    request = exchange.throw(lost)
+                except ConnectionLost as error:
+                    request = exchange.throw(error)
                 else:
                     request = exchange.send(response)
         except StopIteration as end:
@@ -105,7 +89,7 @@ class Http:
             exchange.close()
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
-        attempts = self.patience.attempts if request.method == "GET" else 1
+        attempts = self.patience.tries(request)
         for attempt in range(1, attempts + 1):
             is_last = attempt == attempts
             try:
@@ -113,12 +97,12 @@ class Http:
             except _TRANSPORT_ERRORS as error:
                 log.debug("< %s", type(error).__name__)
                 if is_last:
-                    raise self._lost(request, error, attempts) from error
+                    raise lost(self.name, request, error, attempts, is_sent_unknown=_may_be_sent(error)) from error
                 wait = self._back_off(attempt)
             else:
                 asked = None if is_last else self._wait_after(response, attempt)
                 if asked is None:
-                    return self._final(response)
+                    return with_seconds(response, self._wall())
                 wait = asked
             log.debug("waiting %.1f s, then attempt %d of %d", wait, attempt + 1, attempts)
             self._sleep(wait)
@@ -166,26 +150,8 @@ class Http:
             return None
         return told + self._jitter()  # the reset is told in whole seconds
 
-    def _final(self, response: HttpResponse) -> HttpResponse:
-        """Return a 429 with a `retry-after` in seconds, whatever way the wait was told: exchanges have no clock."""
-        told = retry_after(response, self._wall()) if response.status == 429 else None
-        if told is None:
-            return response
-        return replace(response, headers={**response.headers, "retry-after": str(math.ceil(told))})
-
     def _back_off(self, attempt: int) -> float:
-        """Return a wait that doubles, half of it by chance, so that many clients do not come back at once."""
-        wait = min(self.patience.first_wait * 2.0 ** (attempt - 1), self.patience.longest_wait)
-        return wait * (0.5 + 0.5 * self._jitter())
-
-    def _lost(self, request: HttpRequest, error: Exception, attempts: int) -> ConnectionLost:
-        host = urlsplit(request.url).netloc
-        tried = f"after {attempts} attempts" if attempts > 1 else "and it was not sent again"
-        return ConnectionLost(
-            self.name,
-            f"{request.method} {urlsplit(request.url).path}: no whole answer from {host} {tried} "
-            f"({type(error).__name__}); check the network, then try again",
-        )
+        return self.patience.back_off(attempt, self._jitter())
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -193,32 +159,8 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
-def retry_after(response: HttpResponse, now: float) -> float | None:
-    """Return the seconds to wait by a 429's own headers (`now` is unix seconds), None where they say nothing.
-
-    `X-RateLimit-Reset` is an instant in unix seconds; `Retry-After` is seconds or a date.
-    """
-    reset = _number(response.headers.get("x-ratelimit-reset"))
-    if reset is not None and now < reset < math.inf:
-        return reset - now
-    after = response.headers.get("retry-after")
-    seconds = _number(after)
-    if seconds is None and after is not None:
-        at = _date(after)
-        seconds = None if at is None else at.timestamp() - now
-    return max(seconds, 0.0) if seconds is not None else None
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(json.loads(text)) if text else None
-    except (ValueError, TypeError):
-        return None
-    return value if value is not None and value == value else None
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        return email.utils.parsedate_to_datetime(text)
-    except ValueError:
-        return None
+def _may_be_sent(error: Exception) -> bool:
+    """Return whether the other side may have the request: not where no connection came about."""
+    reason = error.args[0] if error.args else None
+    refused = getattr(reason, "reason", None)
+    return not isinstance(refused, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError)

@@ -76,6 +76,9 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Wait in I/O time."""
 
+    def seconds_until(self, at: datetime) -> float | None:
+        """Return the I/O seconds until venue time is `at`, 0 where it is past; None where only being told moves it."""
+
 
 class AsyncHttp(Protocol):
     """The I/O thread's way to drive an exchange; it holds the account's request budget."""

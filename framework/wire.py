@@ -7,6 +7,7 @@ history); the live transport drives the same generator in the I/O thread.
 
 from __future__ import annotations
 
+import enum
 import json
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
@@ -17,15 +18,36 @@ from framework.model import nothing
 T = TypeVar("T")
 
 
+class Priority(enum.IntEnum):
+    """Who goes first where a venue allows so many requests a minute only; the smaller number does."""
+
+    EXIT = 0  # a cancel, or an order that makes a position smaller
+    LOOK_UP = 1  # what became of an order, what is held
+    ENTRY = 2
+    DATA = 3
+
+
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One request. `headers` may carry credentials, so they are kept out of the repr."""
+    """One request. `headers` may carry credentials, so they are kept out of the repr.
+
+    `priority` is for the live transport; None is what the method suggests: a DELETE is a cancel, a GET
+    is data, and the rest are entries.
+    """
 
     method: str
     url: str
     params: Mapping[str, str] = field(default_factory=nothing)
     headers: Mapping[str, str] = field(default_factory=nothing, repr=False)
     json: Any = None
+    priority: Priority | None = None
+
+    @property
+    def urgency(self) -> Priority:
+        """The priority, or what the method suggests."""
+        if self.priority is not None:
+            return self.priority
+        return {"DELETE": Priority.EXIT, "GET": Priority.DATA}.get(self.method, Priority.ENTRY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,17 @@ def test_answers_that_never_come_are_a_lost_connection(http, server):
     assert "s3cr3t" not in str(raised.value)
 
 
+def test_lost_request_that_never_left_says_so(server):
+    """A refused connection is certain: nothing was sent. A dropped one is not."""
+    with Http("Loop") as http:
+        server.plays = [hang_up]
+        with pytest.raises(ConnectionLost) as dropped:
+            http.send(one("POST", server.url))
+        with pytest.raises(ConnectionLost) as refused:
+            http.send(one("POST", "http://127.0.0.1:1/"))
+    assert (dropped.value.is_sent_unknown, refused.value.is_sent_unknown) == (True, False)
+
+
 def test_exchange_hears_of_a_lost_connection(http, server):
     """The generator can clean up, or answer with something else."""
     server.plays = [hang_up] * 4
