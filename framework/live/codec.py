@@ -24,7 +24,7 @@ VALUES: Mapping[str, Any] = {
     each.__name__: each
     for each in (
         model.Bar, model.Fill, model.OrderGroup, model.OrderRequest, model.OrderUpdate, model.Position,
-        model.Quote, model.Signal, model.Snapshot, model.Timeframe,
+        model.Quote, model.Signal, model.Snapshot, model.Timeframe, model.Trade,
     )
 }  # fmt: skip
 ENUMS: Mapping[str, type[enum.Enum]] = {
