@@ -50,7 +50,7 @@ class Link:
 
     def take(self, report: Report, execution: Execution | None) -> None:
         at = report.at or self.at
-        self.replaces = report.replaces or self.replaces
+        self.replaces = self.replaces or report.replaces
         self.replaced_by = report.replaced_by or self.replaced_by
         self.replaced_at = report.replaced_at or self.replaced_at
         self.count(report.filled, report.paid, execution)

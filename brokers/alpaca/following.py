@@ -168,10 +168,10 @@ class Reports:
         return self._chains[owner].take(leg, now)
 
     def _carrying_on(self, leg: Report, owner: str) -> Report:
-        """Return a leg under an id that nobody has told of as what carries on from the one before it."""
+        """Return a leg that no known id leads to as what carries on from the last one that was known."""
         tail = self._chains[owner].tail
         is_older = leg.replaced_by is not None or leg.status is OrderStatus.REPLACED
-        return leg if tail is None or is_older or leg.replaces else replace(leg, replaces=tail.id)
+        return leg if tail is None or is_older else replace(leg, replaces=tail.id)
 
     def _owner(self, report: Report) -> str | None:
         """Return whose an order is: by our id, by the venue's, by the id that it replaces."""
