@@ -170,8 +170,10 @@ class Reports:
     def _carrying_on(self, leg: Report, owner: str) -> Report:
         """Return a leg that no known id leads to as what carries on from the last one that was known."""
         tail = self._chains[owner].tail
-        is_older = leg.replaced_by is not None or leg.status is OrderStatus.REPLACED
-        return leg if tail is None or is_older else replace(leg, replaces=tail.id)
+        if tail is None or leg.replaced_by is not None or leg.status is OrderStatus.REPLACED:
+            return leg
+        is_older = leg.at is not None and leg.at < tail.at  # out of a message that was held up
+        return leg if is_older else replace(leg, replaces=tail.id)
 
     def _owner(self, report: Report) -> str | None:
         """Return whose an order is: by our id, by the venue's, by the id that it replaces."""
@@ -189,8 +191,9 @@ class Reports:
 
     def _own(self, report: Report, owner: str) -> None:
         self._owners[report.venue_order_id] = owner
-        if report.replaced_by:
-            self._owners[report.replaced_by] = owner
+        for other in (report.replaced_by, report.replaces):
+            if other:
+                self._owners[other] = owner
 
     def _settled(self, report: Report, now: datetime) -> list[Told]:
         """Return what follows from news: messages that had waited for it, and ends that nobody tells."""
