@@ -16,6 +16,7 @@ from typing import Any
 from brokers.alpaca.amounts import number
 from brokers.alpaca.answers import Ground, Refused, decoded, is_lost, refused
 from brokers.alpaca.endpoint import Endpoint, part
+from brokers.alpaca.following import Inquiry
 from brokers.alpaca.groups import Post
 from brokers.alpaca.reports import instant
 from feeds.alpaca.protocol import NAME
@@ -70,6 +71,13 @@ def order_by_id(endpoint: Endpoint, venue_order_id: str) -> Exchange[Mapping[str
     """Return an order by the venue's id, with its legs, None where there is none."""
     response = yield endpoint.get(f"{ORDERS}/{part(venue_order_id)}", nested="true")
     return _order_or_none(response, endpoint)
+
+
+def inquire(endpoint: Endpoint, inquiry: Inquiry) -> Exchange[Mapping[str, Any] | None]:
+    """Look an order up as `Reports.inquiries` says; None where the venue has never had it."""
+    if inquiry.venue_order_id:
+        return (yield from order_by_id(endpoint, inquiry.venue_order_id))
+    return (yield from find(endpoint, inquiry.client_order_id))
 
 
 def cancel(endpoint: Endpoint, venue_order_id: str) -> Exchange[Cancelled | Taken | Refused]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,15 @@ from framework.model import GroupKind, OrderRequest, OrderStatus
 
 WAITING = 2_000
 """How many messages of orders that are not ours, or not yet, are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """An order to be looked up: by the venue's id, or, where that is empty, by ours."""
+
+    venue_order_id: str = ""
+    client_order_id: str = ""
+
 
 ANSWERS = ("order_cancel_rejected", "order_replace_rejected")
 
@@ -137,6 +146,22 @@ class Reports:
         What was replaced by an id that nobody told is among them at once.
         """
         return tuple(each.client_order_id for each in self._chains.values() if _is_stale(each, before))
+
+    def inquiries(self, before: datetime) -> tuple[Inquiry, ...]:
+        """Return how to look up what is `unheard`: each answer goes to `see`, and may raise a further question."""
+        asked = (self._inquiry(self._chains[each]) for each in self.unheard(before))
+        return tuple(dict.fromkeys(asked))
+
+    def _inquiry(self, chain: Chain) -> Inquiry:
+        """The venue does not know our ids of exits: these are asked for by its own, or by their parent."""
+        tail = chain.tail
+        if tail is not None and tail.status is OrderStatus.REPLACED and tail.replaced_by:
+            return Inquiry(tail.replaced_by)
+        if tail is not None and tail.status is not OrderStatus.REPLACED:
+            return Inquiry(tail.id)
+        parent = self._posts[chain.client_order_id].client_order_id
+        known = self.venue_order_id(parent)
+        return Inquiry(known) if known else Inquiry(client_order_id=parent)
 
     # Inside
 

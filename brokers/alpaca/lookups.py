@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from brokers.alpaca.amounts import number
 from brokers.alpaca.answers import Ground, decoded, refused
 from brokers.alpaca.closing import NEW_YORK
 from brokers.alpaca.endpoint import Endpoint, part
-from brokers.alpaca.reports import Report, instant, read_order
+from brokers.alpaca.reports import instant, read_order
 from feeds.alpaca.protocol import NAME
 from framework.errors import ProtocolError
 from framework.model import Position, Snapshot
@@ -51,7 +51,7 @@ def account(endpoint: Endpoint, at: datetime) -> Exchange[Account]:
         equity=_required(told, "equity", "portfolio_value"),
         buying_power=_required(told, "buying_power", "cash"),
         positions=tuple(read_position(each) for each in held),
-        open_orders=tuple(each.update(at) for order in orders for each in _flat(read_order(order)) if _is_open(each)),
+        open_orders=tuple(read_order(each).update(at) for each in orders),
     )
     multiplier = number(told, "multiplier") or 1.0
     return Account(shown, _bar(told), multiplier, bool(told.get("shorting_enabled")), orders)
@@ -191,11 +191,14 @@ def stamp(at: datetime) -> str:
 
 
 def _open_orders(endpoint: Endpoint) -> Exchange[tuple[Mapping[str, Any], ...]]:
-    """Return the open orders, with their legs; a held leg is listed only under its parent."""
+    """Return the open orders one by one, legs too. Held ones are not among them: their parents' look-ups show these.
+
+    Not nested: a leg whose parent has filled would then be listed nowhere.
+    """
     found: dict[str, Mapping[str, Any]] = {}
     until: dict[str, str] = {}
     while True:
-        query = {"status": "open", "direction": "desc", "nested": "true", "limit": str(ORDERS_PAGE)}
+        query = {"status": "open", "direction": "desc", "limit": str(ORDERS_PAGE)}
         page = decoded((yield endpoint.get("/orders", **query, **until)), endpoint, list)
         known = len(found)
         found |= _by_id(page)
@@ -222,16 +225,6 @@ def _sent_at(order: Mapping[str, Any]) -> datetime:
 def _check_progress(is_more: bool, page: list[Any]) -> None:
     if not is_more:
         raise ProtocolError(NAME, f"a page of {len(page)} orders or fills leads to itself; try again later")
-
-
-def _flat(report: Report) -> Iterator[Report]:
-    yield report
-    for leg in report.legs:
-        yield from _flat(leg)
-
-
-def _is_open(report: Report) -> bool:
-    return report.status is None or not report.status.is_final
 
 
 def _bar(told: Mapping[str, Any]) -> str:

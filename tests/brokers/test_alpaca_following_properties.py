@@ -121,7 +121,7 @@ def ends(told: Iterable[Told], name: str) -> list[str]:
 @given(histories(), st.data())
 @settings(max_examples=300, deadline=None)
 def test_after_a_snapshot_fills_and_ends_are_those_of_the_venue(history: History, data: st.DataObject) -> None:
-    """Sizes agree exactly, values within a cent, and the end is told once: replacements that count on and that do not."""
+    """Sizes agree exactly, values within a cent, ends are told once: whether replacements count on or begin anew."""
     reports = Reports()
     reports.expect(posted(order(quantity=1000)), NOW)
     told = [each for message in delivered(data.draw, history.messages) for each in reports.hear(message, NOW)]
