@@ -209,10 +209,9 @@ class Chain:
         more = round(total - self.quantity, 9)
         if more <= NOISE:
             return None
-        if execution is not None and math.isclose(execution.quantity, more, abs_tol=NOISE):
+        name, price = f"{self.client_order_id}/{total:.9g}", round((value - self.paid) / more, 9)
+        if execution is not None and _is_that(execution, more, price):
             name, price, at = execution.id, execution.price, execution.at or at
-        else:
-            name, price = f"{self.client_order_id}/{total:.9g}", round((value - self.paid) / more, 9)
         if price <= 0:  # what was told before was wrong; the average is the best that is known
             price = round(value / total, 9)
         self.quantity, self.paid = round(self.quantity + more, 9), self.paid + more * price
@@ -257,6 +256,13 @@ class Chain:
 
 
 PARTIAL = OrderStatus.PARTIALLY_FILLED
+CENT = 0.01
+
+
+def _is_that(execution: Execution, quantity: float, price: float) -> bool:
+    """Return whether what is new is this execution: its own price has not the noise of a rounded average."""
+    is_as_large = math.isclose(execution.quantity, quantity, abs_tol=NOISE)
+    return is_as_large and math.isclose(execution.price * quantity, price * quantity, rel_tol=1e-6, abs_tol=CENT)
 
 
 def _why(status: OrderStatus, reason: str) -> str:

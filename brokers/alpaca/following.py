@@ -44,6 +44,7 @@ class Reports:
         self._owners: dict[str, str] = {}
         self._posts: dict[str, Post] = {}
         self._early: deque[News] = deque(maxlen=WAITING)
+        self._has_grown = False
 
     # What we do
 
@@ -215,10 +216,10 @@ class Reports:
         return next((each.client_order_id for each in exits if _is_stop(each) == leg.kind.startswith("stop")), None)
 
     def _own(self, report: Report, owner: str) -> None:
-        self._owners[report.venue_order_id] = owner
-        for other in (report.replaced_by, report.replaces):
-            if other:
-                self._owners[other] = owner
+        for each in (report.venue_order_id, report.replaced_by, report.replaces):
+            if each and each not in self._owners:
+                self._owners[each] = owner
+                self._has_grown = True
 
     def _settled(self, report: Report, now: datetime) -> list[Told]:
         """Return what follows from news: messages that had waited for it, and ends that nobody tells."""
@@ -229,7 +230,10 @@ class Reports:
         return [] if owner is None else list(self._silent_ends(owner, report.at or now))
 
     def _woken(self) -> list[News]:
-        """Take out the messages whose order is known by now."""
+        """Take out the messages whose order is known by now; only an id that is new can make it so."""
+        if not self._has_grown:
+            return []
+        self._has_grown = False
         woken = [each for each in self._early if self._owner(each.report) is not None]
         for each in woken:
             self._early.remove(each)

@@ -31,7 +31,7 @@ class Validity:
 
 def is_fractional(request: OrderRequest) -> bool:
     """Return whether Alpaca takes the order as a fractional one: a part of a share, or an amount of money."""
-    return request.notional is not None or bool((request.quantity or 0.0) % 1)
+    return request.notional is not None or bool(round(request.quantity or 0.0, 9) % 1)  # 3.0000000000000004 is three
 
 
 def validity(request: OrderRequest, closes_at: datetime) -> Validity:

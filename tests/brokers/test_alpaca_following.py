@@ -103,6 +103,35 @@ def test_a_late_status_does_not_turn_the_order_back() -> None:
     assert statuses(told) == [S.NEW, S.FILLED]
 
 
+def test_an_old_word_among_the_live_ones_changes_nothing() -> None:
+    """pending_cancel was of a second ago, and comes after the cancel's rejection."""
+    told = followed(news("new"), news("new", "order_cancel_rejected", seconds=2), news("pending_cancel", seconds=1))
+    assert S.PENDING_CANCEL not in statuses(told)
+
+
+def test_a_replacement_on_its_way_does_not_turn_the_order_back() -> None:
+    """pending_new is of the new id; the order itself has long been accepted."""
+    told = followed(news("new"), news("pending_new", name="x", id="B", replaces="A", seconds=1))
+    assert statuses(told) == [S.NEW]
+
+
+def test_a_value_that_was_told_too_high_makes_no_price_below_zero() -> None:
+    """The venue corrects an average downwards: what is left for the next share would be less than nothing."""
+    told = followed(
+        filled(9, 100.0, 9, 100.0), event("new", shown(seconds=20, filled_qty="10", filled_avg_price="50"))
+    )  # fmt: skip
+    assert fills(told) == [(9, 100.0), (1, 50.0)]
+
+
+def test_two_fills_of_one_size_are_told_apart_by_their_value() -> None:
+    """5 at 100 were never told; what then comes with 5 at 102 is their difference to what was."""
+    reports = Reports()
+    reports.expect(posted(order()), NOW)
+    reports.see(shown("partially_filled", seconds=7, filled_qty="5", filled_avg_price="102"), NOW)
+    told = reports.hear(filled(5, 102.0, 10, 101.0), NOW)
+    assert fills(told) == [(5, 100.0)]
+
+
 def test_a_day_order_goes_on_the_next_day() -> None:
     """done_for_day is no end: a later report makes it new again."""
     told = followed(news("new"), news("done_for_day", seconds=60), news("new", seconds=120))
@@ -219,6 +248,14 @@ def test_a_replacement_that_begins_at_nothing_adds_all_that_it_fills(is_told: bo
         filled(10, 101.0, 10, 101.0, id="B", name="x", replaces="A"),
     )
     assert fills(told) == [(4, 100.0), (10, 101.0)]
+
+
+def test_a_replacement_that_was_seen_to_begin_at_nothing_needs_no_executions() -> None:
+    """4 had filled when it began, at nothing; then one look shows 10 of its own."""
+    look = event("new", shown("filled", name="x", id="B", replaces="A", seconds=9, **FILLED))
+    begun = news("new", id="B", name="x", replaces="A", seconds=6)
+    told = followed(filled(4, 100.0, 4, 100.0), replaced(**PARTLY), begun, look)
+    assert sum(size for size, _ in fills(told)) == 14
 
 
 def test_a_fill_while_the_replacement_is_pending_is_counted_once() -> None:
@@ -368,6 +405,24 @@ def test_the_exits_of_an_entry_that_ended_unfilled_have_ended(post: Post) -> Non
     reports.see(taken(), NOW)
     told = reports.hear(news("canceled", seconds=4), NOW)
     assert [statuses(told, f"run-1-{each}")[-1] for each in (1, 2, 3)] == [S.CANCELED] * 3
+
+
+def test_exits_that_nobody_told_of_end_with_their_entry(post: Post) -> None:
+    """The entry was rejected before anything was said of them."""
+    reports = Reports()
+    reports.expect(post, NOW)
+    told = reports.hear(news("rejected"), NOW)
+    assert [statuses(told, f"run-1-{each}")[-1] for each in (1, 2, 3)] == [S.REJECTED, S.CANCELED, S.CANCELED]
+
+
+def test_a_leg_of_a_message_that_was_held_up_is_no_new_leg(post: Post) -> None:
+    """It moved twice; then comes what its entry looked like before."""
+    reports = Reports()
+    reports.expect(post, NOW)
+    latest = leg("stop", id="third", replaces="second", seconds=9)
+    reports.see(shown("filled", seconds=9, legs=[leg("profit", "new"), latest], **FILLED), NOW)
+    reports.hear(event("new", taken(seconds=1)), NOW)
+    assert reports.venue_order_id("run-1-2") == "third"
 
 
 def test_the_exits_of_an_entry_that_filled_in_part_are_left_alone(post: Post) -> None:

@@ -100,6 +100,7 @@ GTD = TimeInForce.GTD
         ({"symbol": "BTC/USD", "time_in_force": GTD, "expires_at": NOW + timedelta(1)}, "gtc", NOW + timedelta(1)),
         ({"symbol": "BTC/USD", "quantity": 0.5}, "gtc", None),
         ({"quantity": 0.5, "time_in_force": TimeInForce.DAY}, "day", None),
+        ({"quantity": 3.0000000000000004}, "gtc", None),
         (
             {"quantity": 0.5, "time_in_force": GTD, "expires_at": NOW + timedelta(hours=1)},
             "day",
