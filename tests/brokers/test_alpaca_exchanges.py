@@ -18,7 +18,7 @@ from framework.config import Credentials
 from framework.errors import AuthenticationError, ConnectionLost, ProtocolError, RateLimited
 from framework.wire import Exchange, HttpRequest, HttpResponse
 
-HERE = Endpoint("http://here", Credentials("KEY", "SECRET"))
+HERE = Endpoint("http://here", Credentials("PK-MINE", "S3CR3T"))
 LOST = ConnectionLost("Alpaca", "no answer")
 GONE = (404, {"code": 40410000, "message": "order not found"})
 UNIQUE = (422, {"code": 40010001, "message": "client_order_id must be unique"})
@@ -173,9 +173,9 @@ def test_an_answer_that_nobody_expected_is_a_protocol_error() -> None:
 
 def test_no_secret_is_in_what_is_said() -> None:
     """A gateway that quotes the key, the repr of what is sent."""
-    result, asked = driven(submit(HERE, posted(order())), [(422, {"message": "bad KEY and SECRET"})])
+    result, asked = driven(submit(HERE, posted(order())), [(422, {"message": "bad PK-MINE and S3CR3T"})])
     texts = (result.reason, repr(HERE), repr(asked[0]))
-    assert not any("KEY" in each.replace("KEY-ID", "") or "SECRET" in each for each in texts)
+    assert not any("PK-MINE" in each or "S3CR3T" in each for each in texts)
 
 
 def test_a_cancel_is_taken_up_or_finds_the_order_as_it_is() -> None:
