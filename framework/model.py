@@ -267,6 +267,7 @@ class OrderUpdate:
 
     `venue_order_id` is the venue's name for it; `replaces` is the one it carries on from, where a
     replace gave it a new name. `reason` is the venue's own text for a rejection or a cancel.
+    `is_margin` tells a rejection for want of money from the others, as Backtrader's Margin does.
     """
 
     client_order_id: str
@@ -276,6 +277,7 @@ class OrderUpdate:
     fill: Fill | None = None
     reason: str = ""
     replaces: str | None = None
+    is_margin: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,55 @@
+"""Where an account is reached, and what every request to it carries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from feeds.alpaca.protocol import headers
+from framework.config import Credentials
+from framework.wire import HttpRequest
+
+PAPER_URL = "https://paper-api.alpaca.markets"
+LIVE_URL = "https://api.alpaca.markets"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An account's address: Alpaca's paper or live host, or a sandbox's URL. Its repr shows no credentials."""
+
+    base_url: str
+    credentials: Credentials = field(repr=False)
+
+    def get(self, path: str, **params: str) -> HttpRequest:
+        return self._request("GET", path, params)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> HttpRequest:
+        return self._request("POST", path, body=body)
+
+    def patch(self, path: str, body: Mapping[str, Any]) -> HttpRequest:
+        return self._request("PATCH", path, body=body)
+
+    def delete(self, path: str) -> HttpRequest:
+        return self._request("DELETE", path)
+
+    def hidden(self, text: str) -> str:
+        """Return a text of the other side's without the key and the secret."""
+        return self.credentials.hidden(text)
+
+    @property
+    def stream_url(self) -> str:
+        """The address of the stream of order updates: ws:// or wss://."""
+        return f"ws{self.base_url.removeprefix('http')}/stream"
+
+    def _request(
+        self, method: str, path: str, params: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None
+    ) -> HttpRequest:
+        given = None if body is None else dict(body)
+        return HttpRequest(method, f"{self.base_url}/v2{path}", params or {}, headers(self.credentials), given)
+
+
+def part(name: str) -> str:
+    """Return a name as one part of a path: the slash of BTC/USD is not a folder's."""
+    return quote(name, safe="")

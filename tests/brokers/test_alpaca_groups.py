@@ -1,0 +1,120 @@
+"""Groups of orders: what Alpaca takes as one, and what is kept here, never without a word."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from asked import CLOSE, NOW, bracket, order, planned, posted
+
+from brokers.alpaca.groups import CancelOthers, Expire, SendAfter
+from framework.model import GroupKind, OrderGroup, OrderStatus, OrderType, TimeInForce
+
+BRACKET, OTO, OCO = GroupKind.BRACKET, GroupKind.OTO, GroupKind.OCO
+
+
+def test_a_bracket_is_one_post_whatever_the_order_of_its_exits() -> None:
+    """Backtrader's own has the stop first; the POST knows them as entry, take-profit, stop-loss."""
+    post = posted(*bracket(), kind=BRACKET)
+    assert post.body["order_class"] == "bracket"
+    assert (post.body["take_profit"], post.body["stop_loss"]) == ({"limit_price": "110"}, {"stop_price": "95"})
+    assert (post.body["limit_price"], post.client_order_id) == ("100", "run-1-1")
+    assert [each.client_order_id for each in post.orders] == ["run-1-1", "run-1-3", "run-1-2"]
+
+
+def test_a_stop_with_a_limit_keeps_it_in_a_bracket() -> None:
+    """Both of its prices are in the stop-loss."""
+    entry, _, profit = bracket()
+    stop = order("run-1-2", "sell", stop_price=95.0, limit_price=94.0)
+    body = posted(entry, stop, profit, kind=BRACKET).body
+    assert body["stop_loss"] == {"stop_price": "95", "limit_price": "94"}
+
+
+@pytest.mark.parametrize("kind", [BRACKET, OTO])
+@pytest.mark.parametrize(("leg", "key"), [(1, "stop_loss"), (2, "take_profit")])
+def test_one_exit_makes_an_oto(kind: GroupKind, leg: int, key: str) -> None:
+    """A bracket with a single leg is refused (422); Alpaca's word for it is another."""
+    body = posted(bracket()[0], bracket()[leg], kind=kind).body
+    assert (body["order_class"], key in body, "take_profit" in body and "stop_loss" in body) == ("oto", True, False)
+
+
+def test_two_exits_of_a_position_are_an_oco() -> None:
+    """Its parent is the take-profit, and the limit has its place there only."""
+    _, stop, profit = bracket()
+    post = posted(stop, profit, kind=OCO, position=10)
+    assert (post.body["order_class"], post.body["type"], post.body["side"]) == ("oco", "limit", "sell")
+    assert (post.body["take_profit"], "limit_price" in post.body) == ({"limit_price": "110"}, False)
+    assert post.client_order_id == "run-1-3"
+
+
+@pytest.mark.parametrize("position", [0.0, 5.0, -10.0])
+def test_an_oco_of_free_orders_is_kept_here_and_says_so(position: float) -> None:
+    """Alpaca's closes a position; another is two orders, and a duty to cancel one."""
+    _, stop, profit = bracket()
+    found = planned(stop, profit, kind=OCO, position=position)
+    assert [each.body.get("order_class") for each in found.posts] == [None, None]
+    assert found.duties == (CancelOthers(("run-1-2", "run-1-3")),)
+    assert "close a position only" in found.remarks[0]
+
+
+def entry(**more: Any) -> tuple[Any, ...]:
+    return (replace(bracket()[0], **more), *bracket()[1:])
+
+
+@pytest.mark.parametrize(
+    ("orders", "why"),
+    [
+        (bracket(quantity=2.5), "whole shares only"),
+        (bracket(symbol="BTC/USD"), "none for crypto"),
+        (entry(order_type=OrderType.STOP, stop_price=100.0), "its entry is a stop order"),
+        (entry(quantity=20.0), "one size of one symbol"),
+        (entry(time_in_force=TimeInForce.IOC), "for the day or gtc only"),
+        (entry(extended_hours=True, time_in_force=TimeInForce.DAY), "none in extended hours"),
+        ((*bracket()[:2], order("run-1-3", "sell", stop_price=90.0)), "not one limit and one stop"),
+        ((*bracket()[:2], order("run-1-3", limit_price=90.0)), "on the side of its entry"),
+        ((*bracket(), order("run-1-4", "sell", limit_price=120.0)), "not one limit and one stop"),
+    ],
+)
+def test_a_bracket_that_alpaca_has_not_is_kept_here_and_says_so(orders: Any, why: str) -> None:
+    """The entry goes alone, its exits when it has filled."""
+    found = planned(*orders, kind=BRACKET)
+    assert [each.client_order_id for each in found.posts] == ["run-1-1"]
+    assert SendAfter("run-1-1", OrderGroup(tuple(orders[1:]), OCO)) in found.duties
+    assert any(why in each and "ends with this process" in each for each in found.remarks)
+
+
+def test_an_entry_with_an_exit_that_trails_sends_it_afterwards() -> None:
+    """Alpaca's trailing stop is a simple order."""
+    trailing = order("run-1-2", "sell", order_type=OrderType.TRAILING_STOP, trail_percent=0.05)
+    found = planned(bracket()[0], trailing, kind=OTO)
+    assert found.duties == (SendAfter("run-1-1", OrderGroup((trailing,), GroupKind.LIST)),)
+
+
+def test_a_group_lasts_as_long_as_its_longest_order_and_we_end_the_others() -> None:
+    """An entry for the day with exits until cancelled: the exits must not die with the day."""
+    first, *exits = bracket()
+    found = planned(replace(first, time_in_force=TimeInForce.DAY), *exits, kind=BRACKET)
+    assert found.posts[0].body["time_in_force"] == "gtc"
+    assert found.duties == (Expire("run-1-1", CLOSE),)
+    assert "equally long" in found.remarks[0]
+
+
+def test_a_group_for_the_day_is_for_the_day() -> None:
+    """Nothing is left for us, and nothing needs saying."""
+    found = planned(*bracket(time_in_force=TimeInForce.DAY), kind=BRACKET)
+    assert (found.posts[0].body["time_in_force"], found.duties, found.remarks) == ("day", (), ())
+
+
+def test_a_bracket_whose_entry_is_over_is_over_whole() -> None:
+    """No exit without its entry."""
+    found = planned(*bracket(time_in_force=TimeInForce.GTD, expires_at=NOW - timedelta(1)), kind=BRACKET)
+    assert [each.status for each in found.decided] == [OrderStatus.EXPIRED] * 3
+    assert found.posts == ()
+
+
+def test_a_list_is_its_orders_one_by_one() -> None:
+    """Each has a POST of its own, in their order."""
+    found = planned(order("run-1-1"), order("run-1-2", "sell", stop_price=90.0))
+    assert [each.client_order_id for each in found.posts] == ["run-1-1", "run-1-2"]
