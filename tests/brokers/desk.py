@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from asked import order
-from wire import Rest
+from sandbox_client import Rest
 
 from brokers.alpaca.endpoint import Endpoint
 from brokers.alpaca.exchanges import Taken, find, submit

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
+from alpaca_book_venue import Venue
 from asked import NOW, event, order, posted, shown
 from hypothesis import event as note
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from venue import Venue
 
 from brokers.alpaca import records
 from brokers.alpaca.chain import Told

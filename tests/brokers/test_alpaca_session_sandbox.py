@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from asked import fills, statuses
 from desk import Desk, spy
-from wire import Socket, opened
+from sandbox_client import Socket, opened
 
 from brokers.alpaca.chain import Told
 from brokers.alpaca.exchanges import inquire

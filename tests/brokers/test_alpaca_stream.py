@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from sandbox_client import Rest
 from websockets.sync.client import connect
-from wire import Rest
 
 from brokers.alpaca.stream import State, TradeStream
 from framework.app.sandbox import Sandbox
