@@ -20,7 +20,7 @@ from framework.engine.data import BarData, bt_timeframe
 from framework.engine.dates import date2num
 from framework.engine.recorder import EquityCurve, Recorder
 from framework.engine.ruled import RuledBroker
-from framework.feeding import Feed
+from framework.feeding import Feed, waiting
 from framework.ports import Venue
 from framework.progress import watched
 from framework.result import Result
@@ -149,7 +149,7 @@ def _sizer(sizer: Sizer) -> tuple[type[bt.Sizer], Mapping[str, Any]]:
 
 def _result(backtest: Backtest, strategy: bt.Strategy) -> Result:
     recorder = strategy.analyzers.recorder
-    notes = (*_never_called(backtest, strategy), *_stale(recorder))
+    notes = (*_waited(backtest, strategy), *_stale(recorder))
     for note in notes:
         log.info(note)
     own = [feed for feed in backtest.feeds if not feed.is_resampled]
@@ -180,8 +180,12 @@ def _stale(recorder: Recorder) -> tuple[str, ...]:
     )
 
 
-def _never_called(backtest: Backtest, strategy: bt.Strategy) -> tuple[str, ...]:
-    """Return which feeds kept `next` from ever being called, if it was not."""
-    pairs = zip(backtest.feeds, strategy._minperiods, strict=True)
+def _waited(backtest: Backtest, strategy: bt.Strategy) -> tuple[str, ...]:
+    """Return what kept `next` from being called: in the whole run, or from the first bar after the start on."""
+    pairs = list(zip(backtest.feeds, strategy._minperiods, strict=True))
+    periods = {(feed.symbol, feed.timeframe): period for feed, period in pairs}
     short = [f"{feed.name}: {len(feed.bars)} of {period} bars" for feed, period in pairs if len(feed.bars) < period]
-    return (f"next was never called; it waited for {', '.join(short)}",) if short else ()
+    if short:
+        return (f"next was never called; it waited for {', '.join(short)}",)
+    late = waiting(backtest.feeds, periods)
+    return (f"next was not called from the start; it waited for {late}",) if late else ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, Literal
@@ -19,8 +18,6 @@ from framework.parameters import checked
 from framework.ports import Source, Venue, Warmup
 from framework.result import Result
 from framework.when import zone_named
-
-log = logging.getLogger("switchback.run")
 
 
 def run(

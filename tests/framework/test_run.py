@@ -156,6 +156,14 @@ def test_a_warmup_that_is_too_short_is_named() -> None:
     assert result.strategy.seen == []
 
 
+def test_a_late_beginning_is_named() -> None:
+    """A source with less history than the indicators need says how far it was at the start."""
+    tape = Tape({"XYZ": range(100, 120)}, start=OPEN + timedelta(minutes=2))
+    assert run(Seen, source=tape, period=6).notes == (
+        "next was not called from the start; it waited for XYZ: 2 of 6 bars",
+    )
+
+
 def test_longer_bars_come_after_the_minutes_of_all_symbols() -> None:
     """`resample` adds a feed of each symbol, delivered with the minute that completes it."""
     tape = Tape({"A": range(100, 110), "B": range(200, 210)})
