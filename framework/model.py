@@ -124,6 +124,32 @@ class Side(enum.Enum):
         return 1 if self is Side.BUY else -1
 
 
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A bar as it is now; `was` is how it was told before, None where it was not and its time has gone."""
+
+    bar: Bar
+    was: Bar | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One of an adapter's streams came up, what was missed included, or went down; `at` is venue time."""
+
+    stream: str
+    is_up: bool
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something the user should know, in a sentence; `subject` is a symbol or a client order id."""
+
+    text: str
+    subject: str = ""
+
+
 class SignalAction(enum.Enum):
     """Whether a signal opens a position or closes one."""
 
@@ -244,10 +270,20 @@ class OrderGroup:
     """Orders that are sent together: one order, a list, or orders that depend on one another.
 
     A bracket is entry, take-profit, stop-loss; an OTO is entry and one exit; an OCO is two exits.
+    `position` is what the session holds of the symbol when the group is made, signed.
     """
 
     orders: tuple[OrderRequest, ...]
     kind: GroupKind = GroupKind.LIST
+    position: float = 0.0
+
+    @property
+    def is_exit(self) -> bool:
+        """Whether it can only make the position smaller: such a group goes first, and passes every limit."""
+        sides = all(each.side.sign * self.position < 0 for each in self.orders)
+        asked = [each.quantity or float("inf") for each in self.orders]
+        most = max(asked) if self.kind is GroupKind.OCO else sum(asked)
+        return sides and most <= abs(self.position)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ network for that (but to fetch what is not cached yet). A live session asks more
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -16,14 +16,18 @@ from framework.calendar import Calendar
 from framework.columns import Columns
 from framework.model import (
     Bar,
+    Link,
     OrderGroup,
     OrderRequest,
     OrderUpdate,
     Quote,
+    Remark,
+    Revision,
     Signal,
     Snapshot,
     Timeframe,
-)  # fmt: skip
+    Trade,
+)
 from framework.wire import Exchange
 
 T = TypeVar("T")
@@ -31,8 +35,11 @@ T = TypeVar("T")
 Warmup = int | timedelta
 """How much history before a source's start: a number of bars, or a span of time."""
 
-Emit = Callable[[Bar | Quote | Signal | OrderUpdate], None]
-"""How an adapter hands on what it received; called in the I/O thread, it never blocks."""
+News = Bar | Quote | Trade | Signal | Revision | OrderUpdate | Link | Remark
+"""What an adapter tells."""
+
+Emit = Callable[[News], None]
+"""How an adapter hands on what it received, in order; called in the I/O thread, it never blocks."""
 
 
 @runtime_checkable
@@ -92,20 +99,55 @@ class Journal(Protocol):
     def append(self, kind: str, key: str, body: Mapping[str, Any]) -> int: ...
 
 
+class Heard(Protocol):
+    """What of each stream has been handed on, for a venue in lock-step that tells how much it has sent.
+
+    A stream's name is the sandbox's: "trade_updates", "data", "crypto", "test".
+    """
+
+    def hear(self, stream: str, count: int = 1) -> None:
+        """Note that so many messages of a stream have been read, and all that follows of them been emitted."""
+
+    def caught_up(self, stream: str) -> None:
+        """Note that what was sent while a stream was down has been made good in another way."""
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What both adapters of a live session share."""
+    """What both adapters of a live session share. `name` is the session's, for messages."""
 
+    name: str
     clock: Clock
     http: AsyncHttp
     journal: Journal
+    heard: Heard
 
 
 @runtime_checkable
 class LiveSource(Source, Protocol):
-    """A source that also goes on."""
+    """A source that also goes on. Its `start` and `end` are a backtest's and count for nothing live."""
 
-    async def listen(self, session: Session, emit: Emit) -> None: ...
+    @property
+    def base_url(self) -> str:
+        """Where it is reached; a sandbox's URL tells the session to keep the sandbox's time."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be written down. Raise `ConfigError` where the credentials it needs are missing."""
+
+    def before(self, at: datetime, warmup: Warmup) -> Mapping[str, Columns]:
+        """Return each symbol's last bars that had ended by `at`: a number of them, or a span of time.
+
+        A symbol without any has no bars in it. Blocks; raise as `history` does.
+        """
+
+    async def listen(self, session: Session, emit: Emit, since: Mapping[str, datetime]) -> None:
+        """Emit every bar that ends after `since` (by symbol), each symbol's in order, until cancelled.
+
+        What is missing, at the start, after a lost connection or in between, is fetched and emitted in its
+        place. A `Link` tells each change; the one that comes up follows what was missed. Raise `VenueError`
+        for what waiting cannot cure.
+        """
 
 
 class Rules(Protocol):
@@ -141,14 +183,65 @@ class Venue(Protocol):
 class LiveVenue(Venue, Protocol):
     """A venue that can be traded on."""
 
-    async def snapshot(self, session: Session) -> Snapshot: ...
+    @property
+    def base_url(self) -> str:
+        """Where it is reached; a sandbox's URL tells the session to keep the sandbox's time."""
 
-    async def submit(self, session: Session, group: OrderGroup) -> list[OrderUpdate]: ...
+    @property
+    def is_real(self) -> bool:
+        """Whether real money is at stake."""
 
-    async def cancel(self, session: Session, client_order_id: str) -> None: ...
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be written down. Raise `ConfigError` where the credentials it needs are missing."""
 
-    async def replace(self, session: Session, client_order_id: str, request: OrderRequest) -> OrderUpdate: ...
+    def open(self, session: Session, emit: Emit) -> Desk:
+        """Return a session's way to trade; nothing is sent yet."""
 
-    async def find(self, session: Session, client_order_id: str) -> OrderUpdate | None: ...
 
-    async def listen(self, session: Session, emit: Emit) -> None: ...
+class Desk(Protocol):
+    """One session's orders at a venue. All that becomes of them goes to `emit`, whichever way it was learned.
+
+    Each order's news come in their order, each once, fills as increments. Owned by the I/O thread.
+    """
+
+    async def snapshot(self) -> Snapshot:
+        """Return the account as it is. Raise `VenueError`."""
+
+    def resume(self, groups: Sequence[Resumed]) -> None:
+        """Know the orders that an earlier run left open, before `listen`, which finds out what became of them."""
+
+    async def listen(self) -> None:
+        """Follow the orders until cancelled, and do what was left to us: ends, late sends, our own brackets.
+
+        A `Link` tells each change; the one that comes up follows the news that were missed. Raise `VenueError`
+        for what waiting cannot cure.
+        """
+
+    async def submit(self, group: OrderGroup) -> None:
+        """Send a group, whose intent is in the journal; it returns when it is known what became of it.
+
+        A refusal is an update (REJECTED, reason). What is unknown is looked up by its id, for as long as it takes.
+        """
+
+    async def cancel(self, client_order_id: str) -> None:
+        """Ask for an order's end; its update tells when it has come."""
+
+    async def replace(self, client_order_id: str, request: OrderRequest) -> None:
+        """Put a new order, under `request`'s new id, in the place of one; it stays the same order for its owner.
+
+        Where that cannot be, a `Remark` says why and the order stays as it is.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A group of an earlier run; `booked` is the size and the value of the fills known of each order.
+
+    `at` is when it was sent; `ended` are those of its orders that had ended.
+    """
+
+    group: OrderGroup
+    at: datetime
+    booked: Mapping[str, tuple[float, float]]
+    ended: frozenset[str] = frozenset()

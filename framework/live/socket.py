@@ -142,7 +142,7 @@ class Socket(Generic[E]):
     async def _pump(self, socket: ClientConnection) -> None:
         try:
             async with Deadline(self._clock, self.pace.connect):
-                await self._send(socket, self._protocol.opening())
+                await self._send(socket, self._protocol.opening(self._clock.monotonic()))
                 while not self._protocol.is_ready:
                     await self._receive(socket)
         except TimeoutError:
@@ -155,7 +155,7 @@ class Socket(Generic[E]):
         frame = await socket.recv()
         self._heard_at = self._clock.monotonic()
         log.debug("< %s, %d", type(frame).__name__, len(frame))
-        replies, events = self._protocol.receive(frame)
+        replies, events = self._protocol.receive(frame, self._heard_at)
         for event in events:
             self._put(event)
         await self._send(socket, replies)

@@ -30,10 +30,10 @@ class StreamProtocol(Protocol[E_co]):
     def is_ready(self) -> bool:
         """Whether the opening is over: the other side has let us in and confirmed what we asked for."""
 
-    def opening(self) -> Sequence[Frame]:
-        """Begin anew on a new connection; return the frames to send at once."""
+    def opening(self, now: float) -> Sequence[Frame]:
+        """Begin anew on a new connection; return the frames to send at once. `now` is I/O time, here and below."""
 
-    def receive(self, frame: Frame) -> tuple[Sequence[Frame], Sequence[E_co]]:
+    def receive(self, frame: Frame, now: float) -> tuple[Sequence[Frame], Sequence[E_co]]:
         """Take a frame; return the frames to send and what was said."""
 
 

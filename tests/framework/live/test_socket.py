@@ -36,11 +36,11 @@ class Greeting:
     def __init__(self, url):
         self.url, self.is_ready = url, False
 
-    def opening(self):
+    def opening(self, now):
         self.is_ready = False
         return ["hello s3cr3t"]
 
-    def receive(self, frame):
+    def receive(self, frame, now):
         if frame in self.errors:
             raise self.errors[frame]
         if frame == "welcome":

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brokers.alpaca.identity import LONGEST, ClientOrderId
 from framework.errors import ConfigError
+from framework.live.identity import LONGEST, ClientOrderId
 
 sessions = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,30}[A-Za-z0-9])?", fullmatch=True)
 identities = st.builds(
