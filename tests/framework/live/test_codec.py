@@ -33,6 +33,9 @@ def values_of(cls):
         model.Timeframe: {"amount": st.integers(1, 60)},
         model.Signal: {"extra": st.dictionaries(texts, plain, max_size=3)},
         model.Bar: {"timeframe": values_of(model.Timeframe)} if cls is model.Bar else {},
+        model.Revision: {"bar": values_of(model.Bar), "was": st.none() | values_of(model.Bar)}
+        if cls is model.Revision
+        else {},
         model.OrderGroup: {"orders": st.lists(values_of(model.OrderRequest), max_size=2).map(tuple)}
         if cls is model.OrderGroup
         else {},
