@@ -12,12 +12,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from framework.live.settings import Live
     from framework.result import Result
     from framework.runner import run
 
-__all__ = ["Result", "run"]
+__all__ = ["Live", "Result", "run"]
 
-_WHERE = {"Result": "framework.result", "run": "framework.runner"}
+_WHERE = {"Live": "framework.live.settings", "Result": "framework.result", "run": "framework.runner"}
 
 
 def __getattr__(name: str) -> Any:

@@ -25,6 +25,7 @@ from framework.errors import ConfigError, nearest
 
 CREDENTIALS_VARIABLE = "SWITCHBACK_CREDENTIALS"
 CACHE_VARIABLE = "SWITCHBACK_CACHE"
+SESSIONS_VARIABLE = "SWITCHBACK_SESSIONS"
 
 _FIELDS = ("key", "secret")
 
@@ -86,6 +87,17 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "switchback"
     return _base("XDG_CACHE_HOME", ".cache", environ) / "switchback"
+
+
+def sessions_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder of the sessions' journals: `SWITCHBACK_SESSIONS`, else the platform's for what must last."""
+    if asked := environ.get(SESSIONS_VARIABLE):
+        return Path(asked).expanduser()
+    if sys.platform == "win32" and (local := environ.get("LOCALAPPDATA")):
+        return Path(local) / "switchback" / "sessions"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "switchback" / "sessions"
+    return _base("XDG_STATE_HOME", ".local/state", environ) / "switchback" / "sessions"
 
 
 def _base(variable: str, fallback: str, environ: Mapping[str, str]) -> Path:

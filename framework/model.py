@@ -134,12 +134,16 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One of an adapter's streams came up, what was missed included, or went down; `at` is venue time."""
+    """One of an adapter's streams came up, what was missed included, or went down; `at` is venue time.
+
+    `brings_prices` is False for a stream of orders: without prices no position is opened.
+    """
 
     stream: str
     is_up: bool
     at: datetime
     reason: str = ""
+    brings_prices: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,8 @@ class AsyncHttp(Protocol):
 class Journal(Protocol):
     """The session's append-only table (seq, at, kind, key, body)."""
 
-    def append(self, kind: str, key: str, body: Mapping[str, Any]) -> int: ...
+    def append(self, kind: str, key: str, body: Mapping[str, Any]) -> int | None:
+        """Write a record, now (and return its seq) or soon."""
 
 
 class Heard(Protocol):
@@ -232,6 +233,12 @@ class Desk(Protocol):
 
         Where that cannot be, a `Remark` says why and the order stays as it is.
         """
+
+    def price(self, symbol: str, price: float) -> None:
+        """Take a symbol's last price: for orders that follow the price here, because the venue does not."""
+
+    async def catch_up(self) -> None:
+        """Do whatever is due by the clock, and return when it is done: asked for before a clock that is told moves."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,16 @@ from typing import Any, Literal
 
 import backtrader as bt
 
-from framework.backtest import Analyzer, Backtest, Commission, Sizer, play
+from framework.backtest import Backtest, play
 from framework.engine.probe import minimum_periods
-from framework.errors import ConfigError, Unsupported, nearest
-from framework.feeding import Auto, fed
+from framework.errors import ConfigError, nearest
+from framework.feeding import Auto, MinimumPeriods, fed
+from framework.live.settings import Live
 from framework.model import Timeframe
 from framework.parameters import checked
 from framework.ports import Source, Venue, Warmup
 from framework.result import Result
+from framework.stage import Analyzer, Commission, Piece, Sizer
 from framework.when import zone_named
 
 
@@ -25,7 +27,7 @@ def run(
     *,
     source: Source | Sequence[Source],
     venue: Venue | None = None,
-    live: bool = False,
+    live: bool | Live = False,
     cash: float = 100_000,
     commission: Commission = 0.0,
     slippage: float = 0.0,
@@ -47,8 +49,9 @@ def run(
     source       one Source or a list of them
     venue        backtest: prices and sizes are rounded and orders refused by this venue's rules;
                  None leaves Backtrader's own broker as it is
-    live         False: a backtest
-    cash         the account's cash at the start, in its currency
+    live         False: a backtest; True: trade on the venue, with bars from a live source; `Live(...)` says how.
+                 Slippage, intrabar, engine and progress are a backtest's and change nothing then
+    cash         the account's cash at the start, in its currency; live what the session may spend of it
     commission   a fraction of each fill's value (0.0005 is 5 basis points), or a `bt.CommInfoBase`
     slippage     a fraction of the price (Backtrader's percentage slippage)
     sizer        a fixed size, a `bt.Sizer` class, or (class, parameters)
@@ -70,20 +73,37 @@ def run(
     be fetched, and `Unsupported` for what is not there.
     """
     given = _given(locals())
-    if live:
-        raise Unsupported("live=True: trading live is not there yet; the same line with live=False is a backtest")
     chosen = checked(strategy, params or {}, more_params, given)
     zone = zone_named(tz) if isinstance(tz, str) else tz
     _check_account(cash, commission, slippage)
     sources = [source] if isinstance(source, Source) else list(source)
     longer = [Timeframe.parse(each) for each in resample]
-    feeds = fed(sources, longer, warmup, lambda kinds: minimum_periods(strategy, chosen, kinds))
     _check_engine(engine)
     costs = (cash, commission, slippage)
-    backtest = Backtest(
-        strategy, chosen, feeds, venue, *costs, sizer, analyzers, zone, quicknotify, intrabar, engine, progress
-    )
-    return play(backtest)
+    piece = Piece(strategy, chosen, venue, *costs, sizer, analyzers, zone, quicknotify)
+
+    def need(kinds: Sequence[tuple[str, Timeframe]]) -> list[int]:
+        return minimum_periods(strategy, chosen, kinds)
+
+    if live:
+        return _traded(piece, sources, longer, warmup, need, live)
+    return play(Backtest(piece, fed(sources, longer, warmup, need), intrabar, engine, progress))
+
+
+def _traded(
+    piece: Piece,
+    sources: Sequence[Source],
+    longer: Sequence[Timeframe],
+    warmup: Warmup | Auto,
+    need: MinimumPeriods,
+    live: bool | Live,
+) -> Result:
+    """Trade live. What only a session needs (sockets, the journal) is loaded here."""
+    from framework.live.admission import live_source, live_venue
+    from framework.trade import trade
+
+    how = live if isinstance(live, Live) else Live()
+    return trade(piece, [live_source(each) for each in sources], live_venue(piece.venue), longer, warmup, need, how)
 
 
 def _given(arguments: Mapping[str, Any]) -> dict[str, bool]:

@@ -30,24 +30,30 @@ def order_type(exectype: int | None) -> OrderType:
 
 
 def order_request(order: Any, symbol: str, client_order_id: str) -> OrderRequest:
-    """Return a `bt.Order` as the request that a venue is sent."""
+    """Return a `bt.Order` as the request that a venue is sent.
+
+    `buy(..., notional=1000)` asks for an amount of money, `extended_hours=True` for trading beyond the session.
+    """
     kind = order_type(order.exectype)
     price, plimit = order.created.price, order.created.pricelimit
     has_stop = kind in (OrderType.STOP, OrderType.STOP_LIMIT)
     # Backtrader fills an order's pricelimit in with a reference price where it has none.
     limit = price if kind is OrderType.LIMIT else plimit if has_limit(order) else None
+    notional = order.info.get("notional")
     return OrderRequest(
         client_order_id=client_order_id,
         symbol=symbol,
         side=Side.BUY if order.isbuy() else Side.SELL,
         order_type=kind,
-        quantity=abs(order.size),
+        quantity=None if notional else abs(order.size),
+        notional=notional or None,
         limit_price=limit,
         stop_price=price if has_stop else None,
         trail_amount=order.trailamount,
         trail_percent=order.trailpercent,
         time_in_force=time_in_force(order.p.valid),
         expires_at=None if order.p.valid is None else utc(order.valid),
+        extended_hours=bool(order.info.get("extended_hours")),
     )
 
 

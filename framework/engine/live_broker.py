@@ -1,0 +1,277 @@
+"""Backtrader's broker for a live session: orders leave as groups, and what the venue says comes back as news.
+
+Cash, value and positions are the session's own ledger, in Backtrader's arithmetic. The engine's thread owns
+it. An order is made as in a backtest, leaves when the callback that made it is over (`depart`), and
+takes its statuses from the venue's updates, each once and in Backtrader's order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import backtrader as bt
+
+from framework.engine.booking import book
+from framework.engine.live_data import last_time
+from framework.engine.ruled import RuledBroker, round_price
+from framework.engine.tickets import Ticket, grouped, kind
+from framework.engine.translate import order_request, symbol_of
+from framework.errors import ConfigError, Unsupported
+from framework.live.commands import Cancel, Command, Replace, Submit
+from framework.live.identity import ClientOrderId
+from framework.live.records import CANCEL, INTENT, REPLACE, UPDATE, Record, Records
+from framework.model import OrderGroup, OrderStatus, OrderUpdate
+
+Send = Callable[[Command], None]
+
+STALE = "the prices are {age:.0f} s old: no position is opened on stale data"
+
+_ENDS = {
+    OrderStatus.FILLED: bt.Order.Completed,
+    OrderStatus.CANCELED: bt.Order.Canceled,
+    OrderStatus.EXPIRED: bt.Order.Expired,
+    OrderStatus.REJECTED: bt.Order.Rejected,
+    OrderStatus.REPLACED: bt.Order.Canceled,
+}
+
+_QUIET = (OrderStatus.PENDING_NEW,)
+"""What a venue may say of an order that Backtrader has no word for."""
+
+
+class LiveBroker(RuledBroker):
+    """A `RuledBroker` whose orders go to a venue. `rules` are the venue's."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.age: Callable[[Any], float] = lambda data: 0.0
+        """By how many seconds the prices are too old to open a position on; 0 where they are those of now."""
+        self._orders: dict[str, Any] = {}
+        self._ids: dict[int, str] = {}
+        self._changes: dict[int, int] = {}
+        self._leaving: list[Any] = []
+        self._together: dict[int, frozenset[int]] = {}
+
+    def connect(self, session: str, run: int, send: Send, records: Records) -> None:
+        """Say where orders go, and what their ids are made of."""
+        self._session, self._run, self._send, self._records = session, run, send, records
+
+    # -- what a strategy asks for
+
+    def submit(self, order: Any, check: bool = True) -> Any:
+        if order.parent is not None and order.parent.ref not in self._pchildren:
+            self._refuse(order, "its parent has been sent already; a bracket is sent in one piece")
+            return order
+        return super().submit(order, check)
+
+    def submit_accept(self, order: Any) -> None:
+        """Let an order leave: it could be paid for. It is accepted when the venue says so."""
+        order.pannotated = None
+        self._leaving.append(order)
+
+    def cancel(self, order: Any, bracket: bool = False) -> bool:
+        """Ask for an order's end; the strategy hears of it when the venue says so."""
+        if not bracket and self._withdrawn(order):
+            return True
+        client_order_id = self._ids.get(order.ref, "")
+        if client_order_id not in self._orders:
+            return False
+        self._records.append(CANCEL, client_order_id, {})
+        self._send(Cancel(client_order_id))
+        return True
+
+    def replace(
+        self, order: Any, *, size: float | None = None, price: float | None = None, plimit: float | None = None
+    ) -> None:
+        """Change an open order at the venue: its size, price or limit; it stays the same order for the strategy."""
+        client_order_id = self._ids.get(order.ref, "")
+        mine = self._orders.get(client_order_id)
+        if mine is None:
+            raise ConfigError(f"order {order.ref} is not open; it cannot be replaced")
+        request = self._changed(mine, size, price, plimit)
+        self._records.commit([(REPLACE, client_order_id, {"request": request})])
+        self._send(Replace(client_order_id, request))
+
+    def get_orders_open(self, safe: bool = False) -> list[Any]:
+        return [each.clone() if safe else each for each in self._orders.values()]
+
+    def set_coc(self, coc: bool) -> None:
+        if coc:
+            raise Unsupported("cheat-on-close fills on a bar that is over; no venue does that live")
+
+    def set_coo(self, coo: bool) -> None:
+        if coo:
+            raise Unsupported("cheat-on-open knows a bar before it trades; no venue does that live")
+
+    # -- what leaves
+
+    def depart(self) -> None:
+        """Send what was asked for in this callback: journalled first, all of it in one write."""
+        if not self.submitted:
+            return
+        self.check_submitted()
+        leaving, self._leaving = self._leaving, []
+        groups = [self._made(orders) for orders in grouped(leaving, self._ocos)]
+        if groups:
+            self._records.commit([self._intent(group, orders) for group, orders in groups])
+            for group, _ in groups:
+                self._send(Submit(group))
+
+    def _made(self, orders: Sequence[Any]) -> tuple[OrderGroup, Sequence[Any]]:
+        requests = []
+        for order in orders:
+            client_order_id = str(ClientOrderId(self._session, self._run, order.ref))
+            self._orders[client_order_id], self._ids[order.ref] = order, client_order_id
+            self._pchildren.pop(order.ref, None)
+            requests.append(order_request(order, symbol_of(order.data), client_order_id))
+        refs = frozenset(order.ref for order in orders)
+        self._together.update(dict.fromkeys(refs, refs))
+        return OrderGroup(tuple(requests), kind(orders), self.getposition(orders[0].data).size), orders
+
+    def _intent(self, group: OrderGroup, orders: Sequence[Any]) -> Record:
+        tickets = [Ticket.of(order, self._ids).body() for order in orders]
+        return INTENT, group.orders[0].client_order_id, {"group": group, "tickets": tickets}
+
+    def _changed(self, order: Any, size: float | None, price: float | None, plimit: float | None) -> Any:
+        rules, symbol, buys = self.p.rules, symbol_of(order.data), order.isbuy()
+        self._changes[order.ref] = change = self._changes.get(order.ref, 0) + 1
+        request = order_request(order, symbol, str(ClientOrderId(self._session, self._run, order.ref, change)))
+        if size is not None:
+            request = replace(request, quantity=abs(size))
+        limit = price if plimit is None and request.stop_price is None else plimit
+        if limit is not None:
+            request = replace(request, limit_price=round_price(limit, rules.tick(symbol, limit), down=buys))
+        if price is not None and request.stop_price is not None:
+            request = replace(request, stop_price=round_price(price, rules.tick(symbol, price), down=not buys))
+        return request
+
+    def _withdrawn(self, order: Any) -> bool:
+        """Take back an order that has not left yet, and the orders of its bracket."""
+        if all(each.ref != order.ref for each in self.submitted):
+            return False
+        family = _family(order)
+        self._pchildren.pop(family, None)
+        for each in [each for each in self.submitted if _family(each) == family]:
+            self.submitted.remove(each)
+            self._finish(each, each.Canceled)
+        return True
+
+    # -- what the venue says
+
+    def take(self, update: OrderUpdate) -> None:
+        """Take news of an order; what the strategy is to hear of it waits in `notifs`."""
+        order = self._orders.get(update.client_order_id)
+        if order is None:
+            return
+        self._records.append(UPDATE, update.client_order_id, {"update": update})
+        self._tell(order, update)
+
+    def _tell(self, order: Any, update: OrderUpdate) -> None:
+        status = update.status
+        if status in _QUIET and update.fill is None:
+            return
+        if status is not OrderStatus.REJECTED and order.status in (order.Created, order.Submitted):
+            order.accept(self)
+            self.notify(order)
+        if update.fill is not None:
+            self._filled(order, update)
+        if status.is_final and order.alive():
+            self._ended(order, update)
+        if not order.alive():
+            self._gone(order, update.client_order_id)
+
+    def _filled(self, order: Any, update: OrderUpdate) -> None:
+        fill = update.fill
+        assert fill is not None
+        whole = isinstance(order.created.size, int) and fill.quantity == int(fill.quantity)
+        quantity = int(fill.quantity) if whole else fill.quantity
+        book(self, order, quantity, fill.price, _number(fill.at), commission=fill.commission)
+        if update.status is OrderStatus.FILLED:
+            order.executed.remsize = 0
+            order.completed()
+        elif order.status == order.Completed and not update.status.is_final:
+            order.partial()  # by hand at the venue, it was made larger
+        self.notify(order)
+
+    def _ended(self, order: Any, update: OrderUpdate) -> None:
+        if update.reason:
+            order.addinfo(reason=update.reason)
+        if update.status is OrderStatus.FILLED:
+            order.executed.remsize = 0
+        margin = update.status is OrderStatus.REJECTED and update.is_margin
+        self._finish(order, order.Margin if margin else _ENDS[update.status])
+
+    def _finish(self, order: Any, status: int) -> None:
+        order.status, order.executed.dt = status, max(last_time(order.data), order.created.dt)
+        self.notify(order)
+
+    def _gone(self, order: Any, client_order_id: str) -> None:
+        """Forget an order that is over; the others of an OCO that was sent piece by piece end with it."""
+        del self._orders[client_order_id]
+        leader, together = self._ocos.get(order.ref), self._together.get(order.ref, frozenset())
+        for each in list(self._orders.values()):
+            if leader is not None and self._ocos.get(each.ref) == leader and each.ref not in together:
+                self.cancel(each)
+
+    def _ococheck(self, order: Any) -> None:
+        """What goes with an order is cancelled when the venue has ended it, in `_gone`."""
+
+    # -- what is refused here
+
+    def _refusal(self, order: Any) -> str:
+        why = super()._refusal(order)
+        late = self.age(order.data)
+        if why or late <= 0 or self._reduces(order):
+            return why
+        return STALE.format(age=late)
+
+    def _reduces(self, order: Any) -> bool:
+        held = self.getposition(order.data).size
+        return bool(held * order.size < 0 and abs(order.size) <= abs(held))
+
+    # -- what an earlier run left
+
+    def relive(self, order: Any, update: OrderUpdate) -> Any:
+        """Take news of an earlier run into an order and the ledger; return the order as it was told of a fill."""
+        told = None
+        if update.fill is not None:
+            self._filled(order, update)
+            told = self.notifs.pop()
+        if update.status.is_final:
+            order.status = _ENDS[update.status]
+        elif order.status == order.Submitted and update.status not in _QUIET:
+            order.accept(self)
+        return told
+
+    def reopen(self, order: Any, client_order_id: str) -> None:
+        """Take an order of an earlier run for one of this run's, where it is open still; the strategy hears of it."""
+        if order.alive():
+            self._orders[client_order_id], self._ids[order.ref] = order, client_order_id
+            self.notify(order)
+
+    def next(self) -> None:
+        """End an instant: interest, futures and the value. A feed that has no bar yet has no value either."""
+        hidden = {data: self.positions.pop(data) for data in list(self.positions) if not len(data)}
+        super().next()
+        self.positions.update(hidden)
+
+    def adopt(self, data: Any, size: float, price: float) -> None:
+        """Take a position that is in the account already into the session's ledger; cash stays as it is."""
+        whole = int(size) if size == int(size) else size
+        self.positions[data].fix(whole, price)
+
+    @property
+    def open_ids(self) -> Mapping[str, Any]:
+        """The open orders by their client order id."""
+        return dict(self._orders)
+
+
+def _number(at: datetime) -> float:
+    return float(bt.date2num(at.replace(tzinfo=None)))
+
+
+def _family(order: Any) -> int:
+    """Return the ref of an order's bracket: its parent's, or its own."""
+    return int(getattr(order.parent, "ref", order.ref))

@@ -1,0 +1,51 @@
+"""A session that goes on: its earlier runs' orders, cash, positions and open trades, made again from the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from framework.engine.live_broker import LiveBroker
+from framework.engine.live_data import LiveData
+from framework.engine.tickets import Ticket
+from framework.errors import ConfigError
+from framework.live.past import Past, Step
+
+
+def resume(broker: LiveBroker, strategy: Any, datas: Iterable[LiveData], past: Past) -> None:
+    """Play an earlier run's fills into the ledger and the strategy's trades; its open orders are open again.
+
+    The strategy hears of each open order, as it stands, and of nothing that is over.
+    """
+    feeds = {data._name: data for data in datas}
+    orders = {}
+    for intent in past.intents:
+        for ticket in (Ticket(**each) for each in intent.tickets):
+            orders[ticket.client_order_id] = order = ticket.order(_feed(feeds, ticket.data), strategy)
+            order.submit(broker)
+    for step in past.steps:
+        _again(broker, strategy, feeds, orders, step)
+    strategy._orderspending.clear()
+    strategy._tradespending.clear()
+    for client_order_id, order in orders.items():
+        broker.reopen(order, client_order_id)
+
+
+def _again(
+    broker: LiveBroker, strategy: Any, feeds: Mapping[str, LiveData], orders: Mapping[str, Any], step: Step
+) -> None:
+    if step.update is None:
+        broker.adopt(_feed(feeds, step.symbol), step.quantity, step.price)
+    elif (order := orders.get(step.update.client_order_id)) is not None:
+        told = broker.relive(order, step.update)
+        if told is not None:
+            strategy._addnotification(told, quicknotify=False)
+
+
+def _feed(feeds: Mapping[str, LiveData], name: str) -> LiveData:
+    if name not in feeds:
+        raise ConfigError(
+            f"the session's journal has orders or a position of {name}, which is not among the feeds of this run "
+            f"({', '.join(feeds)}); run it with the symbols that it had, or give the session another name"
+        )
+    return feeds[name]

@@ -1,0 +1,68 @@
+"""Whether a session may begin: the two sides belong together, the account is the right one, with money in it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from framework.errors import ConfigError
+from framework.live.past import Past
+from framework.model import Snapshot
+from framework.ports import LiveSource, LiveVenue
+
+
+def live_source(source: Any) -> LiveSource:
+    """Return a source that can be listened to; raise `ConfigError` for one that is history only."""
+    if isinstance(source, LiveSource):
+        return source
+    raise ConfigError(
+        f"{type(source).__name__} is history and does not go on live; give a live source such as AlpacaBars, or play "
+        "these bars in a sandbox: switchback live --sandbox, or with Sandbox(source) as sandbox"
+    )
+
+
+def live_venue(venue: Any) -> LiveVenue:
+    """Return a venue that can be traded on; raise `ConfigError` where there is none."""
+    if isinstance(venue, LiveVenue):
+        return venue
+    what = "no venue was given" if venue is None else f"{type(venue).__name__} cannot be traded on"
+    raise ConfigError(f"live=True sends orders, but {what}; give one, such as venue=AlpacaVenue(paper=True)")
+
+
+def check_together(sources: Sequence[LiveSource], venue: LiveVenue, is_sandbox: Any) -> str:
+    """Return the sandbox's URL where all are at one, or an empty string; raise `ConfigError` where only some are."""
+    urls = [venue.base_url, *(source.base_url for source in sources)]
+    local = sorted({url for url in urls if is_sandbox(url)})
+    if local and (len(local) > 1 or not all(is_sandbox(url) for url in urls)):
+        raise ConfigError(
+            f"prices and orders are of different worlds ({', '.join(dict.fromkeys(urls))}); "
+            "give source and venue the same base_url, or none"
+        )
+    return local[0] if local else ""
+
+
+def check_account(venue: LiveVenue, account: Snapshot, number: str | None, past: Past) -> None:
+    """Raise `ConfigError` where this account must not be traded: real money unasked for, or another account's past."""
+    if venue.is_real and number != account.account:
+        raise ConfigError(
+            f"this is real money, in the account that ends in {account.account[-4:]}; to trade it, give its whole "
+            "number: --yes-real-money NUMBER, or Live(real_money=NUMBER); paper=True trades on paper"
+        )
+    before = str(past.start.get("account", account.account))
+    if before != account.account:
+        raise ConfigError(
+            f"this session was another account's (it ends in {before[-4:]}, this one in {account.account[-4:]}); "
+            "use that account's keys, or give the session another name"
+        )
+
+
+def allotment(cash: float, account: Snapshot, past: Past) -> tuple[float, str]:
+    """Return what a session has to spend, and a word where that is not what was asked for.
+
+    A session that goes on has what it began with; a new one never more than the account.
+    """
+    if past.run:
+        return float(past.start["cash"]), ""
+    if cash <= account.cash:
+        return cash, ""
+    return account.cash, f"cash={cash:g} is more than the account has; the session has {account.cash:g}"

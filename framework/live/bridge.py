@@ -1,0 +1,71 @@
+"""The one crossing between the I/O thread and the engine thread.
+
+News go one way (`post`, `wait`), commands the other (`send`). All channels share one condition, so that
+whatever arrives wakes the engine at once; nothing else is shared between the two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from framework.errors import SwitchbackError
+
+
+class Bridge:
+    """News for the engine, in their order, and commands for the I/O thread.
+
+    `post` and `fail` are for the I/O thread, `wait` and `send` for the engine's.
+    """
+
+    def __init__(self) -> None:
+        self._stirred = threading.Condition()
+        self._news: deque[Any] = deque()
+        self._error: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._obey: Callable[[Any], None] | None = None
+        self.posted = 0
+        """How many news have been posted; read in the I/O thread."""
+        self.taken = 0
+        """How many news have been taken; read in the engine thread."""
+
+    def attach(self, loop: asyncio.AbstractEventLoop, obey: Callable[[Any], None]) -> None:
+        """Say who carries commands out, in which loop."""
+        self._loop, self._obey = loop, obey
+
+    def post(self, news: Any) -> None:
+        """Tell the engine; it wakes at once."""
+        with self._stirred:
+            self._news.append(news)
+            self.posted += 1
+            self._stirred.notify()
+
+    def fail(self, error: BaseException) -> None:
+        """Let the engine's next `wait` raise this, once it has taken all that came before; the first error counts."""
+        with self._stirred:
+            self._error = self._error or error
+            self._stirred.notify()
+
+    def wait(self, seconds: float | None = None) -> Any | None:
+        """Return the next news, None where none came in `seconds`; raise what ended the I/O side."""
+        with self._stirred:
+            if not self._news and self._error is None:
+                self._stirred.wait(seconds)
+            if self._news:
+                self.taken += 1
+                return self._news.popleft()
+            if self._error is not None:
+                raise self._error
+            return None
+
+    def send(self, command: Any) -> None:
+        """Have a command carried out in the I/O thread; raise what ended it, where it has ended."""
+        if self._loop is None or self._obey is None:
+            raise SwitchbackError("the I/O thread has not begun; nothing was sent")
+        try:
+            self._loop.call_soon_threadsafe(self._obey, command)
+        except RuntimeError:
+            raise self._error or SwitchbackError("the I/O thread has ended; nothing was sent") from None

@@ -1,0 +1,59 @@
+"""What goes over the bridge beside news: what the engine asks for, and the instants it is given. Frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from framework.model import Bar, OrderGroup, OrderRequest
+from framework.ports import News
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Send this group; its intent is in the journal."""
+
+    group: OrderGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Ask for an order's end."""
+
+    client_order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Put an order in the place of another."""
+
+    client_order_id: str
+    request: OrderRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """The engine has dealt with so many news, and waits."""
+
+    taken: int
+
+
+Command = Submit | Cancel | Replace | Idle
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """The bars that end at one instant: what makes one `next`. In lock-step the news that came with it, before it.
+
+    `is_late` where these bars came after the instant's slice had gone.
+    """
+
+    at: datetime
+    bars: tuple[Bar, ...]
+    news: tuple[News, ...] = ()
+    is_late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """There will be no more: the tape of a sandbox is over."""

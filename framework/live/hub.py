@@ -1,0 +1,211 @@
+"""The I/O side of the bridge: what the adapters tell goes to the engine, and what the engine asks for is done.
+
+In real time bars are collected into slices and everything else is told at once. With a venue in lock-step
+nothing is told before an instant is over, and then all of it together (`framework.live.lockstep`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from framework.live.bridge import Bridge
+from framework.live.commands import Cancel, Command, Idle, Instant, Replace, Submit
+from framework.live.slices import Slice, Slicer
+from framework.model import Bar, Link, OrderGroup, OrderUpdate, Snapshot, Trade
+from framework.ports import Desk, LiveSource, LiveVenue, News, Resumed, Session
+
+log = logging.getLogger("switchback.live")
+
+TOGETHER = 1.0
+"""Seconds that an order waits, at most, for the one sent before it for the same symbol to be answered."""
+
+
+class Hub:
+    """One session's I/O: owned by the I/O thread, and all of its methods run there.
+
+    `gathers` is for lock-step: what is told is kept until `gathered` takes it.
+    """
+
+    def __init__(
+        self, bridge: Bridge, session: Session, venue: LiveVenue, slicer: Slicer, *, gathers: bool = False
+    ) -> None:
+        self.bridge, self.session, self.gathers = bridge, session, gathers
+        self._clock, self._slicer = session.clock, slicer
+        self._kept: list[News] = []
+        self._up: set[str] = set()
+        self._awaited = 0
+        self._stirred = asyncio.Event()
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._asked: set[asyncio.Task[None]] = set()
+        self._sending: dict[str, asyncio.Task[None]] = {}
+        self._grace: asyncio.Task[None] | None = None
+        self._handled = 0
+        self.desk: Desk = venue.open(session, self._emit_of_desk)
+
+    # -- what the adapters tell
+
+    def emit(self, news: News) -> None:
+        """Take what an adapter tells (`framework.ports.Emit`)."""
+        match news:
+            case Bar(symbol=symbol, close=close) | Trade(symbol=symbol, price=close):
+                self.desk.price(symbol, close)
+            case Link():
+                self._linked(news)
+        if self.gathers and isinstance(news, Bar | OrderUpdate):
+            self._kept.append(news)
+        elif isinstance(news, Bar):
+            self._sliced(self._slicer.add(news, self._clock.monotonic()))
+        else:
+            self.bridge.post(news)
+
+    def _emit_of_desk(self, news: News) -> None:
+        self.emit(replace(news, brings_prices=False) if isinstance(news, Link) else news)
+
+    def gathered(self) -> list[News]:
+        """Take what was kept in lock-step, in its order."""
+        kept, self._kept = self._kept, []
+        return kept
+
+    def _linked(self, link: Link) -> None:
+        (self._up.add if link.is_up else self._up.discard)(link.stream)
+        self._stirred.set()
+
+    def _sliced(self, slices: Sequence[Slice]) -> None:
+        for each in slices:
+            self.bridge.post(Instant(each.at, each.bars, is_late=each.is_late))
+        if self._slicer.deadline() is not None and (self._grace is None or self._grace.done()):
+            self._grace = self._begin(self._wait_for_others())
+
+    async def _wait_for_others(self) -> None:
+        """Let the instants go whose time of grace is over."""
+        while (deadline := self._slicer.deadline()) is not None:
+            now = self._clock.monotonic()
+            if deadline > now:
+                await self._clock.sleep(deadline - now)
+            for each in self._slicer.due(self._clock.monotonic()):
+                self.bridge.post(Instant(each.at, each.bars, is_late=each.is_late))
+
+    # -- the life of a session
+
+    async def trade(self, resumed: Sequence[Resumed] = ()) -> None:
+        """Begin to follow orders, those of an earlier run too; return when what was missed has been told."""
+        if resumed:
+            self.desk.resume(resumed)
+        await self._started(self.desk.listen())
+
+    async def listen(self, source: LiveSource, since: Mapping[str, datetime]) -> None:
+        """Begin to follow a source; return when it is up."""
+        await self._started(source.listen(self.session, self.emit, since))
+
+    async def snapshot(self) -> Snapshot:
+        """Return the account as it is."""
+        return await self.desk.snapshot()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether every stream that was begun is up."""
+        return len(self._up) >= self._awaited
+
+    async def until_up(self) -> None:
+        """Wait until every stream that was begun is up."""
+        while not self.is_up:
+            self._stirred.clear()
+            await self._stirred.wait()
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let something run until the session ends; its error ends the session."""
+        self._begin(work)
+
+    async def end(self) -> None:
+        """End all that runs."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _started(self, work: Coroutine[Any, Any, None]) -> None:
+        self._awaited += 1
+        self._begin(work)
+        up = asyncio.ensure_future(self.until_up())
+        await asyncio.wait({up, self._failed}, return_when=asyncio.FIRST_COMPLETED)
+        up.cancel()
+        if self._failed.done():
+            self._failed.result()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._stirred.set()
+        error = None if task.cancelled() else task.exception()
+        if error is None:
+            return
+        error = _first(error)
+        log.error("%s: %s", self.session.name, error)
+        if not self._failed.done():
+            self._failed.set_exception(error)
+            self._failed.exception()  # it is told over the bridge, whoever else waits for it
+        self.bridge.fail(error)
+
+    # -- what the engine asks for
+
+    def obey(self, command: Command) -> None:
+        """Begin to carry out a command."""
+        match command:
+            case Submit(group):
+                self._submit(group)
+            case Cancel(client_order_id):
+                self._ask(self.desk.cancel(client_order_id))
+            case Replace(client_order_id, request):
+                self._ask(self.desk.replace(client_order_id, request))
+            case Idle(taken):
+                self._handled = taken
+                self._stirred.set()
+
+    def _ask(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._begin(work)
+        self._asked.add(task)
+        task.add_done_callback(self._asked.discard)
+        return task
+
+    def _submit(self, group: OrderGroup) -> None:
+        """Send what is for one symbol in the order in which it was asked for; in lock-step everything."""
+        lane = "" if self.gathers else group.orders[0].symbol
+        self._sending[lane] = self._ask(self._after(self._sending.get(lane), group))
+
+    async def _after(self, before: asyncio.Task[None] | None, group: OrderGroup) -> None:
+        if before is not None and not before.done():
+            patience = 0.1 * TOGETHER if group.is_exit else TOGETHER
+            await self._done(before, None if self.gathers else patience)
+        await self.desk.submit(group)
+
+    async def _done(self, task: asyncio.Task[None], seconds: float | None) -> None:
+        waits: set[asyncio.Future[Any]] = {task}
+        pause = None if seconds is None else asyncio.ensure_future(self._clock.sleep(seconds))
+        if pause is not None:
+            waits.add(pause)
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        if pause is not None:
+            pause.cancel()
+
+    async def until_idle(self) -> None:
+        """Wait until the engine has dealt with everything, and what it asked for is answered and in place."""
+        while self._handled < self.bridge.posted or self._asked or not self.is_up:
+            self._stirred.clear()
+            await self._stirred.wait()
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return the error that a group of them is about."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,45 @@
+"""What a session does by itself while it runs: it looks at the account now and then, and keeps a sandbox's time."""
+
+from __future__ import annotations
+
+import logging
+
+from framework.errors import VenueError
+from framework.live.clock import VenueClock
+from framework.live.commands import End
+from framework.live.hub import Hub
+from framework.live.lockstep import clock_told
+from framework.ports import AsyncHttp, Clock
+
+log = logging.getLogger("switchback.live")
+
+ACCOUNT = 60.0
+"""Seconds between two looks at the account: has anybody else traded what the session holds?"""
+
+TIME = 1.0
+"""Seconds between two looks at a sandbox's clock."""
+
+FAREWELL = 1.0
+"""Seconds for which a session goes on when a sandbox's tape is over: for what is on its way."""
+
+
+async def watch_account(hub: Hub, clock: Clock, every: float = ACCOUNT) -> None:
+    """Tell the engine of the account again and again; a failed look is one that was not made."""
+    while True:
+        await clock.sleep(every)
+        try:
+            hub.bridge.post(await hub.snapshot())
+        except VenueError as error:
+            log.info("the account could not be looked at (%s)", error)
+
+
+async def keep_time(hub: Hub, http: AsyncHttp, clock: VenueClock, base_url: str) -> None:
+    """Keep to a sandbox's time until its tape is over, and end the session then."""
+    while True:
+        told = await http.send(clock_told(base_url))
+        clock.set(told.now)
+        if told.next is None:
+            break
+        await clock.sleep(TIME)
+    await clock.sleep(FAREWELL)
+    hub.bridge.post(End())

@@ -1,0 +1,124 @@
+"""Lock-step with a sandbox: one instant is played when everything that the one before has led to is in place.
+
+Each step answers with how many messages have been sent so far on each stream. When as many have been
+read, the instant's bars and all news since the last one go to the engine as one `Instant`. So a session
+comes out alike each time, and as its backtest does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from framework.errors import ConfigError, ConnectionLost, ProtocolError
+from framework.live.clock import VenueClock
+from framework.live.commands import End, Instant
+from framework.live.heard import Heard
+from framework.live.hub import Hub
+from framework.model import Bar
+from framework.ports import AsyncHttp
+from framework.wire import Exchange, HttpRequest, Priority
+
+log = logging.getLogger("switchback.live")
+
+_JUST_BEFORE = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A sandbox's clock; `next` is the instant that comes, None at the end, and `speed` is None in lock-step."""
+
+    now: datetime
+    speed: float | None
+    next: datetime | None
+
+    @classmethod
+    def read(cls, body: Any) -> Told:
+        """Read the answer of `/_sandbox/clock`."""
+        try:
+            speed = None if body["speed"] is None else float(body["speed"])
+            return cls(datetime.fromisoformat(body["now"]), speed, _instant(body["next"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ProtocolError("sandbox", f"/_sandbox/clock should tell now, speed and next, but: {error}") from None
+
+
+def is_loopback(base_url: str) -> bool:
+    """Return whether a URL leads to this machine: only there can a sandbox be."""
+    host = urlsplit(base_url).hostname or ""
+    return host == "localhost" or host == "::1" or host.startswith("127.")
+
+
+def clock_told(base_url: str) -> Exchange[Told]:
+    """Ask a sandbox for its clock; raise `ConfigError` where there is none."""
+    try:
+        answer = yield HttpRequest("GET", f"{base_url}/_sandbox/clock")
+    except ConnectionLost as lost:
+        raise ConfigError(f"{base_url} does not answer ({lost}); is the sandbox running?") from None
+    if answer.status != 200:
+        raise ConfigError(f"{base_url} is on this machine, but it is no sandbox (HTTP {answer.status})")
+    return Told.read(answer.decode())
+
+
+def sent_so_far(base_url: str) -> Exchange[Mapping[str, int]]:
+    """Ask a sandbox how many messages it has sent on each stream."""
+    answer = yield HttpRequest("GET", f"{base_url}/_sandbox/state")
+    sent: Mapping[str, int] = answer.decode()["sent"]
+    return sent
+
+
+def stepped(base_url: str) -> Exchange[Mapping[str, Any]]:
+    """Play one instant."""
+    answer = yield HttpRequest("POST", f"{base_url}/_sandbox/step", priority=Priority.DATA)
+    if answer.status != 200:
+        raise ProtocolError("sandbox", f"a step was answered with HTTP {answer.status}")
+    body: Mapping[str, Any] = answer.decode()
+    return body
+
+
+class LockStep:
+    """Drives a sandbox for one session. Owned by the I/O thread."""
+
+    def __init__(self, hub: Hub, http: AsyncHttp, clock: VenueClock, heard: Heard, base_url: str) -> None:
+        self._hub, self._http, self._clock, self._heard, self._base_url = hub, http, clock, heard, base_url
+
+    async def run(self) -> None:
+        """Step until the tape is over."""
+        following = (await self._http.send(clock_told(self._base_url))).next
+        while following is not None:
+            await self._prepared(following)
+            answer = await self._http.send(stepped(self._base_url))
+            at, following = datetime.fromisoformat(answer["at"]), _instant(answer["next"])
+            self._clock.set(at)
+            if not await self._heard.until(answer["sent"]):
+                log.warning("%s: not all that the sandbox sent has come; a reconnect will bring it", at)
+            self._hand_on(at)
+        await self._hub.until_idle()
+        self._hub.bridge.post(End())
+
+    async def _prepared(self, following: datetime) -> None:
+        """Let everything happen that is due before the next instant: an order's end, a late send."""
+        await self._hub.until_idle()
+        self._clock.set(following - _JUST_BEFORE)
+        await self._hub.desk.catch_up()
+        await self._hub.until_idle()
+        if self._heard.is_behind:
+            self._heard.settle(await self._http.send(sent_so_far(self._base_url)))
+
+    def _hand_on(self, at: datetime) -> None:
+        kept = self._hub.gathered()
+        bars = [each for each in kept if isinstance(each, Bar)]
+        news = tuple(each for each in kept if not isinstance(each, Bar))
+        for end in sorted({bar.end for bar in bars if bar.end < at}):
+            # What was backfilled: earlier instants, each with a `next` of its own.
+            self._hub.bridge.post(Instant(end, tuple(bar for bar in bars if bar.end == end)))
+        present = tuple(bar for bar in bars if bar.end >= at)
+        if present or news:
+            self._hub.bridge.post(Instant(at, present, news))
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

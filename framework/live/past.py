@@ -1,0 +1,89 @@
+"""What a session's journal says of its earlier runs: the fold of its records. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from framework.live.journal import Entry
+from framework.live.records import INTENT, POSITION, START, UPDATE
+from framework.model import OrderGroup, OrderUpdate
+from framework.ports import Resumed
+
+
+@dataclass(slots=True)
+class Intent:
+    """A group that was sent, or was about to be. `tickets` are what Backtrader's orders were made of."""
+
+    group: OrderGroup
+    tickets: tuple[Mapping[str, Any], ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that changed the ledger: news of an order, or a position that was taken over from the account."""
+
+    update: OrderUpdate | None = None
+    symbol: str = ""
+    quantity: float = 0.0
+    price: float = 0.0
+
+
+@dataclass(slots=True)
+class Past:
+    """Earlier runs of a session. `run` is the number of the last; `start` its first record."""
+
+    run: int = 0
+    start: Mapping[str, Any] = field(default_factory=dict)
+    intents: list[Intent] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> Past:
+        """Fold a journal's records, oldest first."""
+        past = cls()
+        for entry in entries:
+            past._take(entry)
+        return past
+
+    def _take(self, entry: Entry) -> None:
+        body = entry.body
+        match entry.kind:
+            case k if k == START:
+                self.run = int(body["run"])
+                self.start = self.start or body
+            case k if k == INTENT:
+                self.intents.append(Intent(body["group"], tuple(body["tickets"]), entry.at))
+            case k if k == UPDATE:
+                self.steps.append(Step(update=body["update"]))
+            case k if k == POSITION:
+                self.steps.append(Step(None, entry.key, body["quantity"], body["price"]))
+
+    @property
+    def ended(self) -> frozenset[str]:
+        """The orders that are over, by client order id."""
+        updates = (step.update for step in self.steps)
+        return frozenset(each.client_order_id for each in updates if each is not None and each.status.is_final)
+
+    def booked(self) -> Mapping[str, tuple[float, float]]:
+        """Return the size and the value of the fills of each order that has any."""
+        found: dict[str, tuple[float, float]] = {}
+        for step in self.steps:
+            if step.update is not None and (fill := step.update.fill) is not None:
+                size, value = found.get(step.update.client_order_id, (0.0, 0.0))
+                found[step.update.client_order_id] = size + fill.quantity, value + fill.quantity * fill.price
+        return found
+
+    def resumed(self) -> list[Resumed]:
+        """Return the groups that are not over, as a desk is told of them."""
+        booked, ended = self.booked(), self.ended
+        groups = []
+        for each in self.intents:
+            ids = [request.client_order_id for request in each.group.orders]
+            if not ended.issuperset(ids):
+                known = {order: booked[order] for order in ids if order in booked}
+                groups.append(Resumed(each.group, each.at, known, ended.intersection(ids)))
+        return groups

@@ -1,0 +1,28 @@
+"""What may be said about how a live session is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from framework.live.slices import GRACE
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """How a session is run; all of it may be left as it is.
+
+    session: its name, under which it goes on after a stop or a crash; None for one of its own.
+    adopt: symbols whose position in the account becomes the session's.
+    real_money: the number of the account, typed: what a venue with real money asks for.
+    grace: seconds that an instant waits for the bars of its other symbols.
+    durable: when a record is on the disk; see `framework.live.journal.SqliteJournal`.
+    requests: how many requests a minute the account may make.
+    """
+
+    session: str | None = None
+    adopt: tuple[str, ...] = ()
+    real_money: str | None = None
+    grace: float = GRACE
+    durable: Literal["FULL", "NORMAL", "OFF"] = "FULL"
+    requests: int = 200

@@ -1,0 +1,138 @@
+"""What a backtest and a live run have in common: feeds, costs and a strategy put into Cerebro, and the Result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any, TypeAlias
+
+import backtrader as bt
+
+from framework import tables
+from framework.calendar import utc_to_wall
+from framework.columns import Columns, instant
+from framework.engine.calendar import TradingCalendar
+from framework.engine.data import bt_timeframe
+from framework.engine.dates import date2num
+from framework.engine.recorder import EquityCurve, Recorder
+from framework.feeding import Feed
+from framework.ports import Venue
+from framework.result import Result
+
+Sizer = int | type[bt.Sizer] | tuple[type[bt.Sizer], Mapping[str, Any]]
+Analyzer = type[bt.Analyzer] | tuple[type[bt.Analyzer], Mapping[str, Any]]
+Commission: TypeAlias = "float | bt.CommInfoBase"
+
+ALWAYS = float("-inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What is played, and what decides how it comes out, live or not. See `framework.run` for what each is."""
+
+    strategy: type[bt.Strategy]
+    params: Mapping[str, Any]
+    venue: Venue | None
+    cash: float
+    commission: Commission
+    slippage: float
+    sizer: Sizer | None
+    analyzers: Sequence[Analyzer]
+    tz: tzinfo | None
+    quicknotify: bool
+
+
+def zone(piece: Piece, feeds: Sequence[Feed]) -> tzinfo:
+    """Return the zone that times mean: what was asked for, else the first feed's exchange's."""
+    return piece.tz or feeds[0].calendar.zone
+
+
+def cast(cerebro: bt.Cerebro, piece: Piece, datas: Iterable[tuple[Any, Feed]], broker: Any) -> None:
+    """Put feeds, broker, strategy, recorders, analyzers and sizer into Cerebro."""
+    for data, feed in datas:
+        cerebro.adddata(data, name=feed.name)
+    cerebro.setbroker(broker)
+    cerebro.addstrategy(piece.strategy, **piece.params)
+    cerebro.addanalyzer(Recorder, _name="recorder")
+    cerebro.addanalyzer(EquityCurve, _name="equity")
+    for analyzer, options in map(_with_options, piece.analyzers):
+        cerebro.addanalyzer(analyzer, **options)
+    if piece.sizer is not None:
+        sizer, options = _sizer(piece.sizer)
+        cerebro.addsizer(sizer, **options)
+
+
+def data_options(feed: Feed, zone: tzinfo) -> dict[str, Any]:
+    """Return a feed as the parameters of Backtrader's: bars, the exchange's zone, session times and calendar."""
+    sessions = {} if feed.calendar.name == "24/7" else _session_times(feed)
+    return {
+        "dataname": feed.bars,
+        "symbol": feed.symbol,
+        "opens_at": number(feed.opens_at),
+        "tz": zone,
+        "calendar": TradingCalendar(name=feed.calendar.name),  # type: ignore[call-arg]  # Backtrader's metaclass
+        **sessions,
+        **bt_timeframe(feed.timeframe),
+    }
+
+
+def _session_times(feed: Feed) -> dict[str, Any]:
+    """Return the usual session in wall-clock times: what Backtrader reads for orders at the close."""
+    sessions, zone = feed.calendar.sessions, str(feed.calendar.zone)
+    longest = [(sessions.closes - sessions.opens).argmax()]
+    opens, closes = (utc_to_wall(each[longest], zone)[0].item() for each in (sessions.opens, sessions.closes))
+    return {"sessionstart": opens.time(), "sessionend": closes.time()}
+
+
+def number(at: datetime | None) -> float:
+    """Return an instant as Backtrader's number, minus infinity for None."""
+    return ALWAYS if at is None else float(date2num(instant(at).reshape(1))[0])
+
+
+def funded(broker: Any, piece: Piece, cash: float) -> Any:
+    """Give a broker its cash and its costs."""
+    broker.setcash(cash)
+    if isinstance(piece.commission, bt.CommInfoBase):
+        broker.addcommissioninfo(piece.commission)
+    else:
+        broker.setcommission(commission=piece.commission)
+    return broker
+
+
+def _with_options(analyzer: Analyzer) -> tuple[type[bt.Analyzer], Mapping[str, Any]]:
+    return analyzer if isinstance(analyzer, tuple) else (analyzer, {})
+
+
+def _sizer(sizer: Sizer) -> tuple[type[bt.Sizer], Mapping[str, Any]]:
+    if isinstance(sizer, tuple):
+        return sizer
+    return (bt.sizers.FixedSize, {"stake": sizer}) if isinstance(sizer, int) else (sizer, {})
+
+
+def result(
+    strategy: bt.Strategy,
+    feeds: Sequence[Feed],
+    bars: Mapping[str, Columns],
+    *,
+    cash: float,
+    engine: str,
+    notes: Sequence[str],
+) -> Result:
+    """Return what came of a run; `bars` are each symbol's, warm-up left out."""
+    recorder = strategy.analyzers.recorder
+    own = [feed for feed in feeds if not feed.is_resampled]
+    return Result(
+        strategy=strategy,
+        equity=tables.equity(strategy.analyzers.equity, min(number(feed.opens_at) for feed in own)),
+        orders=tables.orders(recorder),
+        fills=tables.fills(recorder),
+        trades=tables.trades(recorder),
+        positions=tables.positions(strategy),
+        bars=bars,
+        timeframe=own[0].timeframe,
+        calendar=own[0].calendar,
+        cash=cash,
+        engine=engine,
+        notes=tuple(notes),
+    )

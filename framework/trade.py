@@ -1,0 +1,276 @@
+"""A live session: the same strategy and the same engine classes, on a venue. What `run(..., live=True)` does.
+
+The order in which a session begins: the clock; the journal, and what it says of earlier runs; the account;
+orders are followed (what an earlier run left is found out); history; bars are followed. Only then comes
+the first `next`.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from framework.columns import Columns, moment
+from framework.config import sessions_folder
+from framework.engine.dates import num2date
+from framework.engine.live import Line, LiveCerebro
+from framework.engine.live_broker import LiveBroker
+from framework.engine.live_data import LiveData
+from framework.engine.ownership import Ownership, adopt, check_start
+from framework.engine.resuming import resume
+from framework.feeding import Auto, Feed, MinimumPeriods, fed
+from framework.http import Http
+from framework.live.admission import allotment, check_account, check_together
+from framework.live.bridge import Bridge
+from framework.live.clock import VenueClock, WallClock
+from framework.live.heard import Heard
+from framework.live.hub import Hub
+from framework.live.io_thread import Io, IoThread
+from framework.live.journal import SqliteJournal
+from framework.live.keeper import keep_time, watch_account
+from framework.live.lockstep import LockStep, clock_told, is_loopback
+from framework.live.opening import UpTo
+from framework.live.past import Past
+from framework.live.records import POSITION, START, STOP, Records
+from framework.live.settings import Live
+from framework.live.slices import Slicer
+from framework.live.transport import AioHttp
+from framework.live.windows import Cut, Growing
+from framework.model import Remark, Snapshot, Timeframe
+from framework.ports import Clock, LiveSource, LiveVenue, Session, Warmup
+from framework.result import Result
+from framework.stage import Piece, cast, data_options, funded, number, result, zone
+
+log = logging.getLogger("switchback.live")
+
+_NO_LIMIT = 1_000_000
+"""Requests a minute in lock-step, where a minute is no time at all."""
+
+
+def told_clock(base_url: str) -> Clock:
+    """Return the clock of a session: a sandbox's own (its URL), else the world's."""
+    if not base_url:
+        return WallClock()
+    with Http("sandbox") as http:
+        told = http.send(clock_told(base_url))
+    return VenueClock(told.now, told.speed, WallClock())
+
+
+@dataclass(frozen=True, slots=True)
+class Rig:
+    """What a session stands on. A drill puts its own in the place of threads, sockets and the clock."""
+
+    io: Callable[[], Any] = IoThread
+    bridge: Callable[[Io], Bridge] = lambda io: Bridge()
+    http: Callable[[str, Clock, int], Any] = lambda name, clock, limit: AioHttp(name, clock, limit=limit)
+    clock: Callable[[str], Clock] = told_clock
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A session that is open: everything that the later steps need."""
+
+    name: str
+    clock: Clock
+    records: Records
+    past: Past
+    io: Any
+    http: Any
+    hub: Hub
+    heard: Heard
+    base_url: str
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the venue is in lock-step: its clock stands still between instants."""
+        return isinstance(self.clock, VenueClock) and self.clock.speed is None
+
+
+def trade(
+    piece: Piece,
+    sources: Sequence[LiveSource],
+    venue: LiveVenue,
+    longer: Sequence[Timeframe],
+    warmup: Warmup | Auto,
+    need: MinimumPeriods,
+    live: Live,
+    rig: Rig = Rig(),
+) -> Result:
+    """Run a session until it ends, and return what came of it.
+
+    Raise `ConfigError` for what is wrong before anything is sent, `VenueError` for what the venue says.
+    """
+    with ExitStack() as stack:
+        ground = _opened(stack, piece, sources, venue, live, rig)
+        account: Snapshot = ground.io.call(ground.hub.snapshot())
+        check_account(venue, account, live.real_money, ground.past)
+        cash, word = allotment(piece.cash, account, ground.past)
+        ground.records.commit([(START, ground.name, _start(piece, sources, account, cash, ground.past))])
+        ground.io.call(ground.hub.trade(ground.past.resumed()))
+        at = ground.clock.now()
+        feeds = fed([UpTo(source, at) for source in sources], longer, warmup, need)
+        ground.io.call(_following(ground, sources, feeds))
+        return _Session(ground, piece, venue, live, feeds, cash, account, [word] if word else []).played()
+
+
+def _opened(
+    stack: ExitStack, piece: Piece, sources: Sequence[LiveSource], venue: LiveVenue, live: Live, rig: Rig
+) -> Ground:
+    base_url = check_together(sources, venue, is_loopback)
+    hidden = {*venue.secrets, *(each for source in sources for each in source.secrets)}
+    clock = rig.clock(base_url)
+    name = live.session or _own_name(piece, clock)
+    path = sessions_folder() / f"{name}.sqlite"
+    journal = stack.enter_context(SqliteJournal(path, clock, synchronous=live.durable, secrets=hidden))
+    past, records = Past.of(journal.entries()), Records(journal)
+    io = stack.enter_context(rig.io())
+    bridge = rig.bridge(io)
+    told = isinstance(clock, VenueClock) and clock.speed is None
+    http = rig.http(venue.rules.venue, clock, _NO_LIMIT if told else live.requests)
+    series = [(symbol, source.timeframe) for source in sources for symbol in source.symbols]
+
+    async def begun() -> tuple[Hub, Heard]:
+        await http.__aenter__()
+        heard = Heard(clock)
+        session = Session(name, clock, http, records, heard)
+        hub = Hub(bridge, session, venue, Slicer(series, live.grace), gathers=told)
+        bridge.attach(io.loop, hub.obey)
+        return hub, heard
+
+    async def ended() -> None:
+        await hub.end()
+        await http.__aexit__(None, None, None)
+
+    hub, heard = io.call(begun())
+    stack.callback(lambda: io.call(ended()))
+    return Ground(name, clock, records, past, io, http, hub, heard, base_url)
+
+
+async def _following(ground: Ground, sources: Sequence[LiveSource], feeds: Sequence[Feed]) -> None:
+    """Follow every source from the end of its history on, and the clock."""
+    hub = ground.hub
+    own = [feed for feed in feeds if not feed.is_resampled]
+    since = {feed.symbol: moment(feed.bars.end[-1]) if len(feed.bars) else feed.opens_at for feed in own}
+    for source in sources:
+        await hub.listen(source, {symbol: at for symbol in source.symbols if (at := since[symbol])})
+    if ground.is_told:
+        assert isinstance(ground.clock, VenueClock)
+        hub.begin(LockStep(hub, ground.http, ground.clock, ground.heard, ground.base_url).run())
+        return
+    hub.begin(watch_account(hub, ground.clock))
+    if isinstance(ground.clock, VenueClock):
+        hub.begin(keep_time(hub, ground.http, ground.clock, ground.base_url))
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """A session whose bars are coming in: the engine's side of it."""
+
+    ground: Ground
+    piece: Piece
+    venue: LiveVenue
+    live: Live
+    feeds: Sequence[Feed]
+    cash: float
+    account: Snapshot
+    notes: list[str]
+
+    def played(self) -> Result:
+        """Run the strategy until the session ends."""
+        cerebro, datas = self._staged()
+        broker: LiveBroker = cerebro.broker
+        try:
+            (strategy,) = cerebro.run()
+        except BaseException as error:
+            self.ground.records.commit([(STOP, self.ground.name, {"why": type(error).__name__})])
+            raise
+        self.ground.records.commit([(STOP, self.ground.name, {"why": "ended"})])
+        notes = [*self.notes, *cerebro.tally.told(), *_open(broker)]
+        bars = {data.p.symbol: _columns(data, number(self.feeds[0].opens_at)) for data in datas if not data.p.is_made}
+        return result(strategy, self.feeds, bars, cash=self.cash, engine="live", notes=notes)
+
+    def _staged(self) -> tuple[LiveCerebro, list[LiveData]]:
+        where = zone(self.piece, self.feeds)
+        cerebro = LiveCerebro(stdstats=False, tz=where, quicknotify=self.piece.quicknotify)
+        datas = [
+            LiveData(**data_options(feed, where), unit=feed.timeframe, is_made=feed.is_resampled) for feed in self.feeds
+        ]
+        broker = funded(LiveBroker(rules=self.venue.rules), self.piece, self.cash)
+        ground = self.ground
+        broker.connect(ground.name, ground.past.run + 1, ground.hub.bridge.send, ground.records)
+        cast(cerebro, self.piece, zip(datas, self.feeds, strict=True), broker)
+        ownership = Ownership(broker, ground.records)
+        cerebro.line = Line(
+            ground.hub.bridge, ground.clock, ground.records, ground.is_told, tuple(_windows(self.feeds)),
+            restore=lambda strategy: self._restored(broker, strategy, datas),
+            checked=lambda account: [Remark(text) for text in ownership.check(account)],
+        )  # fmt: skip
+        return cerebro, datas
+
+    def _restored(self, broker: LiveBroker, strategy: Any, datas: Sequence[LiveData]) -> None:
+        """Give the broker what the session had before, and what it is to adopt."""
+        past, records = self.ground.past, self.ground.records
+        resume(broker, strategy, datas, past)
+        if past.run:
+            check_start(broker, self.account)
+        adopt(broker, datas, self.live.adopt, self.account)
+        for data in datas:
+            if data.p.symbol in self.live.adopt and not data.p.is_made:
+                position = broker.getposition(data)
+                records.append(POSITION, data._name, {"quantity": position.size, "price": position.price})
+
+
+def _own_name(piece: Piece, clock: Clock) -> str:
+    """Return a name that no session has had: order ids are made of it, and a venue keeps these for ever."""
+    strategy = re.sub(r"[^A-Za-z0-9]+", "", piece.strategy.__name__) or "session"
+    return f"{strategy}-{clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def _start(
+    piece: Piece, sources: Sequence[LiveSource], account: Snapshot, cash: float, past: Past
+) -> Mapping[str, Any]:
+    return {
+        "run": past.run + 1,
+        "strategy": piece.strategy.__name__,
+        "params": {name: repr(value) for name, value in piece.params.items()},
+        "account": account.account,
+        "currency": account.currency,
+        "cash": cash,
+        "symbols": [symbol for source in sources for symbol in source.symbols],
+    }
+
+
+def _windows(feeds: Sequence[Feed]) -> list[Growing]:
+    """Return the longer bars that history left open, in the feeds' order."""
+    own = {feed.symbol: feed for feed in feeds if not feed.is_resampled}
+    cuts: dict[Any, Cut] = {}
+    windows = []
+    for feed in (feed for feed in feeds if feed.is_resampled):
+        minutes = own[feed.symbol]
+        key = (minutes.timeframe, feed.timeframe, feed.calendar.name, feed.calendar.hours)
+        cut = cuts.setdefault(key, Cut(minutes.timeframe, feed.timeframe, feed.calendar))
+        windows.append(Growing.begun(feed.symbol, feed.timeframe, cut, minutes.bars, feed.bars))
+    return windows
+
+
+def _columns(data: LiveData, opens_at: float) -> Columns:
+    """Return the bars that came live."""
+    lines = [np.array(line.array[: len(data)]) for line in data._in_order()[:6]]
+    kept = lines[0] > opens_at
+    return Columns.of(num2date(lines[0][kept]), *(line[kept] for line in lines[1:]))
+
+
+def _open(broker: LiveBroker) -> list[str]:
+    """Return what is still open at the end: it stays at the venue."""
+    return [
+        f"order {client_order_id} is still open at the venue: {order.getordername()} {order.ordtypename().lower()} "
+        f"{abs(order.executed.remsize):g} {order.data._name}"
+        for client_order_id, order in broker.open_ids.items()
+    ]
