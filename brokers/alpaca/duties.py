@@ -128,7 +128,20 @@ class Duties:
         self._ends.pop(name, None)
         self._ending.discard(name)
         self._asked.discard(name)
-        return [*self._entry_ended(name, filled, update.at), *self._one_ended(name)]
+        is_whole = update.status is OrderStatus.FILLED
+        return [*self.entry_ended(name, filled, update.at, is_whole=is_whole), *self._one_ended(name)]
+
+    def entry_ended(self, name: str, filled: float, at: datetime, *, is_whole: bool) -> Iterator[Step]:
+        """Yield the exits of an entry, for as much as it has filled; they end with one that has filled nothing."""
+        if name not in self._after:
+            return
+        group, position = self._after.pop(name)
+        if filled <= NOISE:
+            why = "its entry has ended unfilled"
+            yield from (Tell(_decided(each, OrderStatus.CANCELED, at, why)) for each in _ids(group))
+            return
+        exits = group.orders if is_whole else tuple(_at_most(each, filled) for each in group.orders)
+        yield Send(replace(group, orders=exits, position=position - exits[0].side.sign * filled))
 
     def cancel(self, client_order_id: str, now: datetime) -> list[Step] | None:
         """Return what becomes of an order that is held here when it is cancelled; None where it is not."""
@@ -172,18 +185,6 @@ class Duties:
         if update.client_order_id in self._ending and update.reason:
             self._ending.discard(update.client_order_id)
             self._ends[update.client_order_id] = update.at + AGAIN
-
-    def _entry_ended(self, name: str, filled: float, at: datetime) -> Iterator[Step]:
-        """Yield the exits of an entry, for as much as it has filled; they end with one that has filled nothing."""
-        if name not in self._after:
-            return
-        group, position = self._after.pop(name)
-        if filled <= NOISE:
-            why = "its entry has ended unfilled"
-            yield from (Tell(_decided(each, OrderStatus.CANCELED, at, why)) for each in _ids(group))
-            return
-        exits = tuple(_at_most(each, filled) for each in group.orders)
-        yield Send(replace(group, orders=exits, position=position - exits[0].side.sign * filled))
 
     def _one_ended(self, name: str) -> Iterator[Step]:
         """Yield the cancels of the others, where one of an OCO of ours has ended."""
