@@ -10,7 +10,7 @@ from brokers.alpaca.duties import Duties, Step, Tell, Withdraw
 from brokers.alpaca.groups import CancelOthers, Duty, Expire, Plan, Post, SendAfter, SendAt, Trail, plan
 from brokers.alpaca.hours import closes_at
 from framework.errors import ConfigError, Unsupported
-from framework.model import GroupKind, OrderGroup, OrderRequest
+from framework.model import GroupKind, OrderGroup, OrderRequest, OrderStatus, OrderUpdate
 from framework.ports import Resumed
 
 
@@ -46,8 +46,8 @@ def left(group: OrderGroup, was: Resumed) -> Left:
         return Left()
     try:
         found = planned(group, was.at)
-    except (ConfigError, Unsupported):
-        return Left()  # it was refused then; its journal says so, or the session tells it as never sent
+    except (ConfigError, Unsupported) as error:
+        return Left(steps=tuple(_refused(each, was.at, str(error)) for each in _open(group.orders, was)))
     posts = tuple(each for each in found.posts if _open(each.orders, was))
     told = tuple(Tell(each) for each in found.decided if each.client_order_id not in was.ended)
     return sum((_duty(each, group, was) for each in found.duties), Left(posts, steps=told))
@@ -82,6 +82,10 @@ def _exits(duty: SendAfter, exits: OrderGroup, group: OrderGroup, was: Resumed) 
     duties.add((duty,), group.position)
     is_whole = filled >= (entry.quantity or filled)
     return Left(steps=tuple(duties.entry_ended(entry.client_order_id, filled, was.at, is_whole=is_whole)))
+
+
+def _refused(request: OrderRequest, at: datetime, why: str) -> Tell:
+    return Tell(OrderUpdate(request.client_order_id, "", OrderStatus.REJECTED, at, reason=why))
 
 
 def _open(orders: Sequence[OrderRequest], was: Resumed) -> tuple[OrderRequest, ...]:

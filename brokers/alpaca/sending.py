@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from functools import partial
 from datetime import UTC, datetime
+from functools import partial
 
 from brokers.alpaca.answers import Ground, Refused
 from brokers.alpaca.exchanges import Cancelled, Taken, cancel, inquire, look_up, submit
@@ -23,13 +23,14 @@ LOST = "it never reached Alpaca: two requests went unanswered, and it is not the
 
 
 class Sending:
-    """Sends orders and cancels. `in_flight` are the POSTs whose end is being found out here. Owned by the I/O thread."""
+    """Sends orders and cancels. `in_flight` are the POSTs whose end is found out here. Owned by the I/O thread."""
 
     def __init__(self, line: Line, telling: Telling) -> None:
         self._line, self._telling = line, telling
         self.in_flight: set[str] = set()
         self.given_up: set[str] = set()
         self._unwanted: set[str] = set()
+        self._cancelling: set[str] = set()
 
     async def send(self, post: Post, since: datetime, *, is_exit: bool, is_older: bool = False) -> None:
         """Send a POST, and hand on what became of it; raise `AuthenticationError`.
@@ -38,40 +39,49 @@ class Sending:
         """
         self.in_flight.add(post.client_order_id)
         try:
-            answer = await self._line.insist(lambda: look_up(self._line.endpoint, post, since=since)) if is_older else None
-            answer = answer or await self._answer(post, since, is_exit=is_exit)
+            known = await self._earlier(post, since) if is_older else None
+            answer = known or await self._answer(post, since, is_exit=is_exit)
         finally:
             self.in_flight.discard(post.client_order_id)
         self._take(post, answer)
-        for each in post.orders:
-            if each.client_order_id in self._unwanted:
-                await self.cancel(each.client_order_id)
 
     async def cancel(self, client_order_id: str) -> None:
-        """Cancel an order at the venue, now, or as soon as its id there is known."""
-        self._unwanted.add(client_order_id)
-        for attempt in itertools.count(1):
-            name = self._telling.reports.venue_order_id(client_order_id)
-            if name is None or client_order_id in self._telling.over:
-                return
+        """Cancel an order at the venue; where its id there is not known yet, remember it."""
+        if self._telling.reports.venue_order_id(client_order_id) is None:
+            self._unwanted.add(client_order_id)
+        elif client_order_id not in self._cancelling:
+            self._unwanted.discard(client_order_id)
+            self._cancelling.add(client_order_id)
             try:
-                answer = await self._line.ask(cancel(self._line.urgent, name))
-            except (ConnectionLost, RateLimited, ProtocolError) as error:
-                await self._line.wait_after(error, attempt)  # a cancel twice does no more than once
-                continue
-            if not isinstance(answer, Taken):
-                self._unwanted.discard(client_order_id)
-                return self._cancelled(client_order_id, answer)
-            self._telling.see(answer.order)
-            if not await self._has_moved(client_order_id, name):
-                self._unwanted.discard(client_order_id)
-                return self._not_cancelled(client_order_id)
+                await self._cancel(client_order_id)
+            finally:
+                self._cancelling.discard(client_order_id)
 
     def is_unwanted(self, client_order_id: str) -> bool:
         """Return whether an order is to be cancelled as soon as its id at the venue is known."""
         return client_order_id in self._unwanted
 
     # Inside
+
+    async def _earlier(self, post: Post, since: datetime) -> Taken | Refused | None:
+        return await self._line.insist(lambda: look_up(self._line.endpoint, post, since=since))
+
+    async def _cancel(self, name: str) -> None:
+        attempt = 0
+        while name not in self._telling.over:
+            attempt += 1
+            venue_order_id = self._telling.reports.venue_order_id(name) or ""
+            try:
+                answer = await self._line.ask(cancel(self._line.urgent, venue_order_id))
+            except (ConnectionLost, RateLimited, ProtocolError) as error:
+                await self._line.wait_after(error, attempt)  # a cancel twice does no more than once
+                continue
+            if isinstance(answer, Taken):
+                self._telling.see(answer.order)
+                if await self._has_moved(name, venue_order_id):
+                    continue
+            self._cancelled(name, answer)
+            return
 
     async def _answer(self, post: Post, since: datetime, *, is_exit: bool) -> Taken | Refused | None:
         endpoint = self._line.urgent if is_exit else self._line.endpoint
@@ -125,12 +135,11 @@ class Sending:
                 self._telling.see(await self._line.insist(partial(inquire, self._line.endpoint, each)))
         return reports.venue_order_id(client_order_id) != name
 
-    def _cancelled(self, name: str, answer: Cancelled | Refused) -> None:
+    def _cancelled(self, name: str, answer: Cancelled | Taken | Refused) -> None:
+        """Say where a cancel did not do what it was to do; what it did, the order's news tell."""
+        status = self._telling.reports.status(name)
         if isinstance(answer, Refused):
             self._telling.remark(f"order {name} cannot be cancelled: {answer.reason}", name)
-
-    def _not_cancelled(self, name: str) -> None:
-        if name not in self._telling.over:
-            status = self._telling.reports.status(name)
+        elif isinstance(answer, Taken) and name not in self._telling.over and status is not OrderStatus.PENDING_CANCEL:
             shown = status.value if status else "not known"
             self._telling.remark(f"order {name} was not cancelled: it is {shown}; try again later", name)

@@ -1,4 +1,4 @@
-"""What is handed on of a session's orders: each order's news in their order, each once, whichever way it was learned."""
+"""What is handed on of a session's orders: each one's news in their order, each once, however they were learned."""
 
 from __future__ import annotations
 
