@@ -115,6 +115,10 @@ class Reports:
         tail = chain.tail if chain else None
         return tail.id if tail else None
 
+    def post(self, client_order_id: str) -> Post | None:
+        """Return the POST that carries an order of ours, None where it is not expected."""
+        return self._posts.get(client_order_id)
+
     def owner(self, venue_order_id: str) -> str | None:
         """Return our id for an order of the venue's, None where it is a stranger's."""
         return self._owners.get(venue_order_id)
