@@ -50,9 +50,6 @@ from framework.stage import Piece, cast, data_options, funded, number, result, z
 
 log = logging.getLogger("switchback.live")
 
-_NO_LIMIT = 1_000_000
-"""Requests a minute in lock-step, where a minute is no time at all."""
-
 
 def told_clock(base_url: str) -> Clock:
     """Return the clock of a session: a sandbox's own (its URL), else the world's."""
@@ -69,7 +66,7 @@ class Rig:
 
     io: Callable[[], Any] = IoThread
     bridge: Callable[[Io], Bridge] = lambda io: Bridge()
-    http: Callable[[str, Clock, int], Any] = lambda name, clock, limit: AioHttp(name, clock, limit=limit)
+    http: Callable[[str, Clock, int | None], Any] = lambda name, clock, limit: AioHttp(name, clock, limit=limit)
     clock: Callable[[str], Clock] = told_clock
 
 
@@ -133,7 +130,8 @@ def _opened(
     io = stack.enter_context(rig.io())
     bridge = rig.bridge(io)
     told = isinstance(clock, VenueClock) and clock.speed is None
-    http = rig.http(venue.rules.venue, clock, _NO_LIMIT if told else live.requests)
+    # In lock-step a minute is no time at all, and the sandbox counts no requests.
+    http = rig.http(venue.rules.venue, clock, None if told else live.requests)
     series = [(symbol, source.timeframe) for source in sources for symbol in source.symbols]
 
     async def begun() -> tuple[Hub, Heard]:

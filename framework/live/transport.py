@@ -41,8 +41,8 @@ _json = partial(json.dumps, allow_nan=False, separators=(",", ":"))
 class AioHttp:
     """Sends the requests of one account (`framework.ports.AsyncHttp`). Owned by the I/O thread's event loop.
 
-    `name` is the other side's name in errors. Each host has a budget of `limit` requests a minute, or what
-    `limits` says for it (by host and port, as in the URL). Use it in an `async with`.
+    `name` is the other side's name in errors. Each host has a budget of `limit` requests a minute (None: as many
+    as one likes), or what `limits` says for it (by host and port, as in the URL). Use it in an `async with`.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class AioHttp:
         clock: Clock,
         patience: Patience = PATIENCE,
         *,
-        limit: int = 200,
+        limit: int | None = 200,
         limits: Mapping[str, int] | None = None,
         connections: int = 50,
         jitter: Callable[[], float] = random.random,

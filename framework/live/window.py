@@ -17,6 +17,7 @@ from framework.wire import HttpResponse, Priority
 SPAN = 60.0
 _MARGIN = 0.1  # two machines' minutes differ by less
 _SAME_RESET = 2.0  # resets are told in whole seconds: what is nearer than this is the same one
+_MANY = 1_000_000_000
 _LONGEST = 90.0  # what is told beyond this is asked again after it, rather than believed for an hour
 
 
@@ -44,10 +45,12 @@ class Window:
 
     `limit` is how many requests a minute may go, `at_once` how many may be unanswered. `reserve` is the
     share of the limit that each priority leaves to those before it, so that after a burst of entries a
-    cancel still goes at once.
+    cancel still goes at once. `limit` None is for a venue that counts no requests, whatever it tells.
     """
 
-    def __init__(self, limit: int = 200, at_once: int = 50, reserve: float = 0.05, span: float = SPAN) -> None:
+    def __init__(self, limit: int | None = 200, at_once: int = 50, reserve: float = 0.05, span: float = SPAN) -> None:
+        self._heeds = limit is not None
+        limit = _MANY if limit is None else limit
         if limit < 1 or at_once < 1 or not 0 <= reserve < 0.25:
             raise ConfigError(
                 f"limit={limit}, at_once={at_once}, reserve={reserve}: give a limit and an at_once of 1 or more, "
@@ -106,6 +109,8 @@ class Window:
 
         To be called before the request's own `end`.
         """
+        if not self._heeds:
+            return
         if told.limit is not None and told.limit >= 1:
             self.limit = int(min(told.limit, self._most))
         if told.remaining is None or told.remaining < 0:
