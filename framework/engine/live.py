@@ -170,21 +170,16 @@ class Loop:
         for bar in told.bars:
             for window in self._windows.get(bar.symbol, ()):
                 window.add(bar)
-        for news in told.news:
-            if isinstance(news, OrderUpdate):
-                self._broker.take(news)
-            else:
-                self._handle(news)
         self._count(told)
-        self._play(told.at, [*told.bars, *self._complete(told.at)])
+        self._play(told.at, [*told.bars, *self._complete(told.at)], told.updates)
 
-    def _play(self, at: datetime, bars: Iterable[Bar]) -> None:
+    def _play(self, at: datetime, bars: Iterable[Bar], updates: Iterable[OrderUpdate] = ()) -> None:
         rows = {self._datas[bar.symbol, bar.timeframe]: row(bar, _number(bar.end)) for bar in bars}
         ahead = {data: each for data, each in rows.items() if each[0] > last_time(data)}
         self._at = self._latest = at
         try:
             self._fresh_or_not(at, ahead)
-            self._step(ahead)
+            self._step(ahead, updates)
         finally:
             self._at = None
 
@@ -211,13 +206,15 @@ class Loop:
 
     # -- one step, in Backtrader's order
 
-    def _step(self, rows: Mapping[LiveData, Row]) -> None:
-        """Load bars, notify, call `next`; without bars, notify only."""
+    def _step(self, rows: Mapping[LiveData, Row], updates: Iterable[OrderUpdate] = ()) -> None:
+        """Load bars, take and notify what became of orders, call `next`; without bars there is no `next`."""
         cerebro = self._cerebro
         for data, each in rows.items():
             data.feed(each)
         if rows:
             self._restored()
+        for update in updates:
+            self._broker.take(update)
         cerebro._storenotify()
         cerebro._datanotify()
         time = max((each[0] for each in rows.values()), default=0.0)

@@ -201,10 +201,13 @@ class LiveBroker(RuledBroker):
         if update.status is OrderStatus.FILLED:
             order.executed.remsize = 0
         margin = update.status is OrderStatus.REJECTED and update.is_margin
-        self._finish(order, order.Margin if margin else _ENDS[update.status])
+        # Backtrader dates a cancel by the bar on which it was asked for, everything else by the bar that is loaded.
+        is_cancel = update.status is OrderStatus.CANCELED
+        self._finish(order, order.Margin if margin else _ENDS[update.status], _number(update.at) if is_cancel else None)
 
-    def _finish(self, order: Any, status: int) -> None:
-        order.status, order.executed.dt = status, max(last_time(order.data), order.created.dt)
+    def _finish(self, order: Any, status: int, time: float | None = None) -> None:
+        order.status = status
+        order.executed.dt = max(last_time(order.data), order.created.dt) if time is None else time
         self.notify(order)
 
     def _gone(self, order: Any, client_order_id: str) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from framework.model import Bar, OrderGroup, OrderRequest
-from framework.ports import News
+from framework.model import Bar, OrderGroup, OrderRequest, OrderUpdate
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +42,14 @@ Command = Submit | Cancel | Replace | Idle
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """The bars that end at one instant: what makes one `next`. In lock-step the news that came with it, before it.
+    """The bars that end at one instant: what makes one `next`. In lock-step with the orders' news since the last one.
 
     `is_late` where these bars came after the instant's slice had gone.
     """
 
     at: datetime
     bars: tuple[Bar, ...]
-    news: tuple[News, ...] = ()
+    updates: tuple[OrderUpdate, ...] = ()
     is_late: bool = False
 
 

@@ -36,7 +36,7 @@ class Hub:
     ) -> None:
         self.bridge, self.session, self.gathers = bridge, session, gathers
         self._clock, self._slicer = session.clock, slicer
-        self._kept: list[News] = []
+        self._kept: list[Bar | OrderUpdate] = []
         self._up: set[str] = set()
         self._awaited = 0
         self._stirred = asyncio.Event()
@@ -67,7 +67,7 @@ class Hub:
     def _emit_of_desk(self, news: News) -> None:
         self.emit(replace(news, brings_prices=False) if isinstance(news, Link) else news)
 
-    def gathered(self) -> list[News]:
+    def gathered(self) -> list[Bar | OrderUpdate]:
         """Take what was kept in lock-step, in its order."""
         kept, self._kept = self._kept, []
         return kept

@@ -19,7 +19,7 @@ from framework.live.clock import VenueClock
 from framework.live.commands import End, Instant
 from framework.live.heard import Heard
 from framework.live.hub import Hub
-from framework.model import Bar
+from framework.model import Bar, OrderUpdate
 from framework.ports import AsyncHttp
 from framework.wire import Exchange, HttpRequest, Priority
 
@@ -111,13 +111,13 @@ class LockStep:
     def _hand_on(self, at: datetime) -> None:
         kept = self._hub.gathered()
         bars = [each for each in kept if isinstance(each, Bar)]
-        news = tuple(each for each in kept if not isinstance(each, Bar))
+        updates = tuple(each for each in kept if isinstance(each, OrderUpdate))
         for end in sorted({bar.end for bar in bars if bar.end < at}):
             # What was backfilled: earlier instants, each with a `next` of its own.
             self._hub.bridge.post(Instant(end, tuple(bar for bar in bars if bar.end == end)))
         present = tuple(bar for bar in bars if bar.end >= at)
-        if present or news:
-            self._hub.bridge.post(Instant(at, present, news))
+        if present or updates:
+            self._hub.bridge.post(Instant(at, present, updates))
 
 
 def _instant(text: str | None) -> datetime | None:

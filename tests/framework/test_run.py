@@ -12,7 +12,7 @@ from tape import OPEN, Tape
 
 from brokers import AlpacaVenue
 from framework import run
-from framework.errors import ConfigError, Unsupported
+from framework.errors import ConfigError
 
 
 class Seen(bt.Strategy):
@@ -279,9 +279,9 @@ def test_the_stock_engine_gives_the_same() -> None:
     assert ours.equity.equals(stock.equity)
 
 
-def test_live_says_that_it_is_not_there() -> None:
+def test_history_is_refused_live() -> None:
     """`live=True` never runs something else in silence."""
-    with pytest.raises(Unsupported, match="live"):
+    with pytest.raises(ConfigError, match="Tape is history and does not go on live; give a live source"):
         run(BuyOnce, source=Tape({"XYZ": FIVE}), live=True)
 
 
