@@ -70,7 +70,8 @@ class AlpacaTrading:
         self.book = Book(market.tape, settings, market.seed)
         self.stream = TradeStream(market, self.book, connections)
         kept = limit is not None or market.clock.speed == 1
-        self.rate = RateLimit(limit or 200, is_kept=kept, monotonic=market.clock.monotonic)
+        clock = market.clock
+        self.rate = RateLimit(limit or 200, is_kept=kept, monotonic=clock.monotonic, wall=clock.wall)
         market.faults.know(FAULTS)
         market.join(self)
 
