@@ -37,6 +37,8 @@ _ENDS = {
     OrderStatus.REPLACED: bt.Order.Canceled,
 }
 
+_TRAILING = (bt.Order.StopTrail, bt.Order.StopTrailLimit)
+
 _QUIET = (OrderStatus.PENDING_NEW,)
 """What a venue may say of an order that Backtrader has no word for."""
 
@@ -109,7 +111,7 @@ class LiveBroker(RuledBroker):
 
     def depart(self) -> None:
         """Send what was asked for in this callback: journalled first, all of it in one write."""
-        if not self.submitted:
+        if not self.submitted and not self._leaving:  # `next` may have let them through already
             return
         self.check_submitted()
         leaving, self._leaving = self._leaving, []
@@ -233,7 +235,14 @@ class LiveBroker(RuledBroker):
         return ""
 
     def next(self) -> None:
-        """End an instant: interest, futures and the value. A feed that has no bar yet has no value either."""
+        """End an instant: trailing prices, interest, futures and the value. A feed without a bar has no value either.
+
+        Where a trailing stop stands is for the venue to say; what the strategy reads in `created.price` is what a
+        backtest would make of the bars.
+        """
+        for order in self._orders.values():
+            if order.exectype in _TRAILING and order.alive():
+                order.trailadjust(order.data.close[0])
         hidden = {data: self.positions.pop(data) for data in list(self.positions) if not len(data)}
         super().next()
         self.positions.update(hidden)
