@@ -57,7 +57,7 @@ def told_clock(base_url: str) -> Clock:
         return WallClock()
     with Http("sandbox") as http:
         told = http.send(clock_told(base_url))
-    return VenueClock(told.now, told.speed, WallClock())
+    return VenueClock(told.now, told.speed, WallClock(), is_path=told.is_path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,11 @@ class Ground:
     def is_told(self) -> bool:
         """Whether the venue is in lock-step: its clock stands still between instants."""
         return isinstance(self.clock, VenueClock) and self.clock.speed is None
+
+    @property
+    def is_path(self) -> bool:
+        """Whether there are instants between the bars, in lock-step."""
+        return isinstance(self.clock, VenueClock) and self.is_told and self.clock.is_path
 
 
 def trade(
@@ -206,7 +211,8 @@ class _Session:
         cast(cerebro, self.piece, zip(datas, self.feeds, strict=True), broker)
         ownership = Ownership(broker, ground.records)
         cerebro.line = Line(
-            ground.hub.bridge, ground.clock, ground.records, ground.is_told, tuple(_windows(self.feeds)),
+            ground.hub.bridge, ground.clock, ground.records, ground.is_told, ground.is_path,
+            tuple(_windows(self.feeds)),
             restore=lambda strategy: self._restored(broker, strategy, datas),
             checked=lambda account: [Remark(text) for text in ownership.check(account)],
         )  # fmt: skip

@@ -63,6 +63,7 @@ class IntrabarBroker(LeanBroker):
             self._expire(max((bar.reached(self.stretch) for bar in bars), default=0.0))
             for bar in bars:
                 self._walk(bar.data, bar.points[max(self.stretch - 1, 0)], bar.points[self.stretch])
+            self._valued = -1  # at the prices of the bar before, but with what has been filled since
             tell()
 
     def next(self) -> None:

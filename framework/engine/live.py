@@ -61,7 +61,8 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What the loop needs of the session around it. `is_told` where the venue's clock stands still between instants.
+    """What the loop needs of the session around it. `is_told` where the venue's clock stands still between instants,
+    `is_path` where some of these lie between the bars.
 
     `restore` is called when the first bars are loaded, to give the broker what an earlier run left; `checked`
     with each snapshot of the account.
@@ -71,6 +72,7 @@ class Line:
     clock: Clock
     records: Records
     is_told: bool
+    is_path: bool = False
     windows: tuple[Growing, ...] = ()
     restore: Callable[[Any], None] = lambda strategy: None
     checked: Callable[[Snapshot], list[Remark]] = lambda snapshot: []
@@ -209,6 +211,9 @@ class Loop:
     def _step(self, rows: Mapping[LiveData, Row], updates: Iterable[OrderUpdate] = ()) -> None:
         """Load bars, take and notify what became of orders, call `next`; without bars there is no `next`."""
         cerebro = self._cerebro
+        if self._line.is_path and rows:  # as in real time: what is known is told before the next bar is there
+            cerebro._brokernotify()
+            self._broker.depart()
         for data, each in rows.items():
             data.feed(each)
         if rows:

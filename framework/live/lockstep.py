@@ -89,12 +89,10 @@ class LockStep:
 
     def __init__(self, hub: Hub, http: AsyncHttp, clock: VenueClock, heard: Heard, base_url: str) -> None:
         self._hub, self._http, self._clock, self._heard, self._base_url = hub, http, clock, heard, base_url
-        self._is_path = False
 
     async def run(self) -> None:
         """Step until the tape is over."""
-        told = await self._http.send(clock_told(self._base_url))
-        self._is_path, following = told.is_path, told.next
+        following = (await self._http.send(clock_told(self._base_url))).next
         while following is not None:
             await self._prepared(following)
             answer = await self._http.send(stepped(self._base_url))
@@ -123,7 +121,7 @@ class LockStep:
             # What was backfilled: earlier instants, each with a `next` of its own.
             self._hub.bridge.post(Instant(end, tuple(bar for bar in bars if bar.end == end)))
         present = tuple(bar for bar in bars if bar.end >= at)
-        if self._is_path and present and updates:
+        if self._clock.is_path and present and updates:
             # The last stretch of the bars: a strategy hears of its fills while it sees the bar before, as live.
             self._hub.bridge.post(Instant(at, (), updates))
             updates = ()

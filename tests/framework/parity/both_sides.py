@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import backtrader as bt
@@ -19,6 +22,8 @@ from framework.ports import Source
 from framework.sandbox.tape import Detail
 
 Row = tuple[Any, ...]
+
+NAMES = ("log", "orders", "fills", "trades", "equity")
 
 
 class Witness:
@@ -104,12 +109,29 @@ def both(
     return Run.of(tested), Run.of(lived)
 
 
-def difference(one: Run, other: Run, names: Sequence[str] = ("log", "orders", "fills", "trades", "equity")) -> str:
+@dataclass(frozen=True)
+class Grain:
+    """How exactly two sides are compared.
+
+    within: how much earlier than in the backtest a fill may be dated live (days: intrabar, where the backtest dates
+            every fill by its bar's end and the venue by when it happened).
+    digits: to how many digits prices agree, None for every bit.
+    sorts: whether the news of several orders at one instant may come in another order; each order's own never may.
+    leaves: statuses whose notifications are left out of the log.
+    """
+
+    within: float = 0.0
+    digits: float | None = None
+    sorts: bool = False
+    leaves: frozenset[str] = frozenset()
+
+
+def difference(one: Run, other: Run, grain: Grain = Grain(), names: Sequence[str] = NAMES) -> str:  # noqa: B008
     """Return the first rows in which two sides differ, or an empty string."""
     for name in names:
-        left, right = getattr(one, name), getattr(other, name)
+        left, right = (_rearranged(getattr(each, name), grain) for each in (one, other))
         for number, (here, there) in enumerate(zip(left, right, strict=False)):
-            if not _same(here, there):
+            if not _same(here, there, grain):
                 return f"{name} {number}:\n  {here}\n  {there}"
         if len(left) != len(right):
             more = (left if len(left) > len(right) else right)[min(len(left), len(right))]
@@ -122,10 +144,28 @@ def _reason(is_rejected: bool, reason: str) -> str:
     return re.sub(r"existing_order_id [-0-9a-f]+, ", "", reason) if is_rejected else ""
 
 
-def _same(here: Any, there: Any) -> bool:
+def _rearranged(rows: list[Row], grain: Grain) -> list[Row]:
+    """Leave out and sort what a grain says: the orders' news between two other rows of the log."""
+    kept = [row for row in rows if row[0] != "order" or row[2] not in grain.leaves]
+    if not grain.sorts:
+        return kept
+    found: list[Row] = []
+    for is_order, block in itertools.groupby(kept, key=lambda row: row[0] == "order"):
+        found += sorted(block, key=lambda row: row[1]) if is_order else block
+    return found
+
+
+def _same(here: Any, there: Any, grain: Grain) -> bool:
     if isinstance(here, tuple) and isinstance(there, tuple):
-        return len(here) == len(there) and all(map(_same, here, there))
-    return bool(here == there or (here != here and there != there))
+        return len(here) == len(there) and all(_same(*pair, grain) for pair in zip(here, there, strict=True))
+    if here == there or (here != here and there != there):
+        return True
+    if isinstance(here, pd.Timestamp) and isinstance(there, pd.Timestamp):
+        return timedelta() <= here - there <= timedelta(days=grain.within)
+    if isinstance(here, float) and isinstance(there, float):
+        is_time = here > 700_000 and 0 <= here - there <= grain.within * 1.001
+        return is_time or (grain.digits is not None and math.isclose(here, there, rel_tol=10**-grain.digits, abs_tol=1e-7))
+    return False
 
 
 def _rows(frame: pd.DataFrame, refs: pd.Series[int]) -> list[Row]:
