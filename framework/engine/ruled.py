@@ -73,10 +73,10 @@ class RuledBroker(bt.brokers.BackBroker):
         """Try an order on each bar once, and never on one that had ended before the order was sent.
 
         Stock tries it on its symbol's last bar again whenever only another symbol has a new one, and so
-        may fill it in the past: no venue does.
+        may fill it in the past: no venue does. An exit's first bar is the one after that which filled its entry.
         """
         now = order.data.datetime[0]
-        if self.p.rules is not None and now <= getattr(order, "tried_on", order.created.dt):
+        if self.p.rules is not None and now <= (getattr(order, "tried_on", None) or _seen(order)):
             return
         order.tried_on = now
         super()._try_exec(order)
@@ -172,6 +172,12 @@ class RuledBroker(bt.brokers.BackBroker):
             each.addinfo(reason=reason)
             each.reject(self)
             self.notify(each)
+
+
+def _seen(order: Any) -> float:
+    """Return the time of the bar up to which an order that was never tried has nothing to do with the market."""
+    parent = order.parent
+    return float(order.created.dt if parent is None else max(order.created.dt, parent.executed.dt or 0.0))
 
 
 def _date(order: Any) -> None:

@@ -113,8 +113,8 @@ def both(
 class Grain:
     """How exactly two sides are compared.
 
-    within: how much earlier than in the backtest a fill may be dated live (days: intrabar, where the backtest dates
-            every fill by its bar's end and the venue by when it happened).
+    within: how far apart the times of one event may be, in days: within a bar the backtest dates a fill by the bar's
+            end and a cancel by the bar before, and the venue both by when they happened.
     digits: to how many digits prices agree, None for every bit.
     sorts: whether the news of several orders at one instant may come in another order; each order's own never may.
     leaves: statuses whose notifications are left out of the log.
@@ -161,9 +161,9 @@ def _same(here: Any, there: Any, grain: Grain) -> bool:
     if here == there or (here != here and there != there):
         return True
     if isinstance(here, pd.Timestamp) and isinstance(there, pd.Timestamp):
-        return timedelta() <= here - there <= timedelta(days=grain.within)
+        return abs(here - there) <= timedelta(days=grain.within)
     if isinstance(here, float) and isinstance(there, float):
-        is_time = here > 700_000 and 0 <= here - there <= grain.within * 1.001
+        is_time = here > 700_000 and abs(here - there) <= grain.within * 1.001
         return is_time or (grain.digits is not None and math.isclose(here, there, rel_tol=10**-grain.digits, abs_tol=1e-7))
     return False
 

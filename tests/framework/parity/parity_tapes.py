@@ -30,15 +30,13 @@ def sample(symbols: Sequence[str] = ("SPY",), first: str = "2026-10-05", last: s
 
 
 def with_holes(tape: Tape, every: int = 3) -> Tape:
-    """Return a tape in which each symbol but the first lacks every third minute, each its own."""
+    """Return a tape in which each symbol lacks every third minute, each its own."""
     bars = tape.history(timedelta(days=30))
     held = {symbol: _thinned(each, number, every) for number, (symbol, each) in enumerate(bars.items())}
     return Tape(held, start=tape.start, end=tape.end)
 
 
 def _thinned(bars: Columns, number: int, every: int) -> Columns:
-    if not number:
-        return bars
     keep = [at % every != number % every for at in range(len(bars))]
     return Columns.of(*(line[keep] for line in (bars.end, bars.open, bars.high, bars.low, bars.close, bars.volume)))
 
