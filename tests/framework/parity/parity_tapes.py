@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from tape import Tape
 
-from feeds import SampleBars
+from feeds import FileBars, SampleBars
 from framework.columns import Columns, instant, joined, moment
 from framework.ports import Source
 
 
-def last_hours(source: Source, minutes: int = 50, warm: int = 60) -> Tape:
+def last_minutes(source: Source, minutes: int = 50, warm: int = 60) -> Tape:
     """Return the last minutes of each day of a source, up to the close; before the first lie `warm` minutes of history."""
     sessions = source.calendar.sessions
     bars = source.history()
@@ -20,13 +21,21 @@ def last_hours(source: Source, minutes: int = 50, warm: int = 60) -> Tape:
     closes = [moment(each) for each in sessions.closes if instant(first) <= each <= instant(last)]
     spans = [(close - timedelta(minutes=minutes), close) for close in closes]
     begins = spans[0][0]
-    return Tape({symbol: _kept(each, [(begins - timedelta(minutes=warm), begins), *spans]) for symbol, each in bars.items()},
-        start=begins, end=closes[-1])  # fmt: skip
+    spans.insert(0, (begins - timedelta(minutes=warm), begins))
+    kept = {
+        symbol: joined([each.between(*span) for span in spans]) for symbol, each in bars.items()
+    }
+    return Tape(kept, start=begins, end=closes[-1])
 
 
 def sample(symbols: Sequence[str] = ("SPY",), first: str = "2026-10-05", last: str = "2026-10-06", **cut: int) -> Tape:
     """Return the last fifty minutes of two days of sample bars, with an hour of history."""
-    return last_hours(SampleBars(symbols, first, last), **cut)
+    return last_minutes(SampleBars(symbols, first, last), **cut)
+
+
+def real(path: Path, minutes: int = 40) -> Tape:
+    """Return the last forty minutes of two days of real bars of three symbols; BAC lacks some."""
+    return last_minutes(FileBars(path, hours="regular", start="2013-10-07", end="2013-10-08"), minutes, 30)
 
 
 def with_holes(tape: Tape, every: int = 3) -> Tape:
@@ -40,6 +49,3 @@ def _thinned(bars: Columns, number: int, every: int) -> Columns:
     keep = [at % every != number % every for at in range(len(bars))]
     return Columns.of(*(line[keep] for line in (bars.end, bars.open, bars.high, bars.low, bars.close, bars.volume)))
 
-
-def _kept(bars: Columns, spans: Sequence[tuple[datetime, datetime]]) -> Columns:
-    return joined([bars.between(*span) for span in spans])

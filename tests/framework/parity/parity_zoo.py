@@ -452,6 +452,21 @@ class TwoTimeframes(Paced):
             self.close()
 
 
+class DayAndMinutes(Paced):
+    """Three timeframes: it trades when the last whole day and the last quarter of an hour say so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.quarter, self.day = self.datas[len(self.datas) // 3], self.datas[2 * len(self.datas) // 3]
+
+    def prenext(self) -> None: ...
+
+    def next(self) -> None:
+        if len(self) % 3 == 0:
+            wanted = self.data.close[0] < self.day.close[0] or self.data.close[0] > self.quarter.close[0]
+            self.order_target_size(target=self.p.size if wanted else 0)
+
+
 class OnTheLonger(bt.Strategy):
     """Orders on the longer feed, as stock allows: filled with its symbol."""
 

@@ -1,0 +1,74 @@
+"""What is played, how, and which strategies cannot agree in all (each stands in docs/parity.md)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import backtrader as bt
+import parity_zoo as zoo
+from both_sides import EXACT, Grain
+
+from strategies.scalper import SmaCrossScalper
+from strategies.sma_cross import SmaCross
+
+
+class BusyScalper(SmaCrossScalper):
+    """The scalper over a shorter average, so that it trades within the hour."""
+
+    params = (("period", 8), ("lot", 20_000))
+
+
+class BusyCross(SmaCross):
+    """The cross of shorter averages."""
+
+    params = (("fast", 3), ("slow", 8))
+
+
+SHIPPED = (SmaCrossScalper, BusyScalper, SmaCross, BusyCross)
+
+SMALL = tuple(
+    each
+    for each in vars(zoo).values()
+    if isinstance(each, type) and issubclass(each, bt.Strategy) and each not in (bt.Strategy, zoo.Paced)
+)
+
+OPTIONS: dict[type, dict[str, Any]] = {
+    zoo.Sized: {"sizer": 7},
+    zoo.TwoTimeframes: {"resample": ("5Min",)},
+    zoo.DayAndMinutes: {"resample": ("15Min", "1Day")},
+}
+
+APART = (zoo.TrailingLimit, zoo.EntryPairs, zoo.OnTheLonger)
+"""Whose fills differ: a trailing stop and a pair that are kept here, and orders on a longer feed."""
+
+AGREE = tuple(each for each in (*SHIPPED, *SMALL) if each not in APART)
+
+OUTCOME = ("orders", "fills", "trades", "equity")
+
+SORTED = replace(EXACT, sorts=True)
+
+WHOLE: dict[type, Grain] = {
+    **dict.fromkeys((zoo.Trailing, zoo.TrailingPercent, zoo.TrailingShort), replace(EXACT, is_text=True)),
+    # A venue confirms a cancel, takes an order and refuses one when it is asked; Backtrader at once, or an instant later.
+    **dict.fromkeys((zoo.CancelsEntry, zoo.CancelsExit, zoo.CancelsAndCloses, zoo.Washes, zoo.Reversing), SORTED),
+    zoo.FromCheatTimers: replace(SORTED, leaves=frozenset({"Accepted"})),
+    zoo.TooDear: replace(EXACT, undated=frozenset({"Margin"})),
+    # Its exits are at the venue only when its entry has filled.
+    zoo.StopEntryBrackets: replace(EXACT, names=("fills", "trades", "equity")),
+    zoo.TimedBrackets: replace(EXACT, names=("fills", "trades", "equity")),
+}
+
+
+def in_whole_bars(strategy: type) -> Grain:
+    """Return how a strategy's two sides compare in whole bars."""
+    grain = WHOLE.get(strategy, EXACT)
+    return replace(grain, undated=grain.undated | {"Canceled"})
+
+
+def along_paths(strategy: type) -> Grain:
+    """Return how they compare with `intrabar=True`."""
+    grain = replace(in_whole_bars(strategy), is_path=True)
+    if strategy in (zoo.AtTheClose, zoo.ForTheDay):
+        return replace(grain, names=OUTCOME)
+    return grain

@@ -1,0 +1,37 @@
+"""Backtest and lock-step live, bar by bar: the same orders, fills and notifications, and the same view inside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import backtrader as bt
+import pytest
+from both_sides import both, difference
+from parity_cases import AGREE, OPTIONS, in_whole_bars
+from parity_tapes import real, sample, with_holes
+
+
+@pytest.fixture(autouse=True)
+def sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWITCHBACK_SESSIONS", str(tmp_path))
+
+
+@pytest.mark.parametrize("strategy", AGREE)
+def test_sample_bars_give_the_same_on_both_sides(strategy: type[bt.Strategy]) -> None:
+    """Two symbols over two days' last minutes, with an hour of history before."""
+    tested, lived = both(strategy, sample(("SPY", "IBM")), **OPTIONS.get(strategy, {}))
+    assert difference(tested, lived, in_whole_bars(strategy)) == ""
+
+
+@pytest.mark.parametrize("strategy", AGREE)
+def test_bars_with_holes_give_the_same_on_both_sides(strategy: type[bt.Strategy]) -> None:
+    """Each symbol lacks every third minute: what is sent, filled and ended keeps to the bars that there are."""
+    tested, lived = both(strategy, with_holes(sample(("SPY", "IBM"))), **OPTIONS.get(strategy, {}))
+    assert difference(tested, lived, in_whole_bars(strategy)) == ""
+
+
+@pytest.mark.parametrize("strategy", AGREE)
+def test_real_bars_give_the_same_on_both_sides(strategy: type[bt.Strategy], real_bars_path: Path) -> None:
+    """Three symbols over two days' last minutes."""
+    tested, lived = both(strategy, real(real_bars_path), **OPTIONS.get(strategy, {}))
+    assert difference(tested, lived, in_whole_bars(strategy)) == ""
