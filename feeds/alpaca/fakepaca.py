@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from feeds.alpaca.messages import quote_row, trade_row
+from feeds.alpaca.protocol import TEST_SYMBOL
 from feeds.alpaca.subscriptions import Told
 from framework.model import Bar
 from framework.sandbox.tape import made_quote, made_trades
 
-SYMBOL = "FAKEPACA"
+SYMBOL = TEST_SYMBOL
 
 _MINUTE = timedelta(minutes=1)
 _SPREAD = 0.0002

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from feeds.alpaca.minutes import MINUTE, Minutes
 from framework.columns import Columns, moment
 from framework.errors import ConfigError
-from framework.model import Bar
+from framework.model import Bar, Revision
 
 SETTLE = timedelta(seconds=10)
 """How long after its end a minute is final: its bar is in the stream after a second, and in history."""
@@ -38,14 +38,6 @@ class Handed:
 
     bar: Bar
     origin: Origin
-
-
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """Another version of a minute that is past: `was` is the bar that was handed on, None where there was none."""
-
-    bar: Bar
-    was: Bar | None
 
 
 @dataclass(frozen=True, slots=True)

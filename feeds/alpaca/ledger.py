@@ -15,10 +15,11 @@ from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
-from feeds.alpaca.gaps import Certified, Handed, News, Origin, Revision
+from feeds.alpaca.gaps import Certified, Handed, News, Origin
 from feeds.alpaca.minutes import MINUTE, Minutes, Window
 from framework.columns import Columns, moment
 from framework.errors import ConfigError
+from framework.model import Revision
 
 KIND = "minutes"
 """The kind of the ledger's entries in a journal."""

@@ -39,6 +39,9 @@ DATA_URL = "https://data.alpaca.markets"
 PAGE = 10_000
 
 FEEDS = ("iex", "sip", "delayed_sip", "otc")
+TEST, TEST_SYMBOL = "test", "FAKEPACA"
+"""The feed that is a stream only, day and night, and the one symbol that it has."""
+CHANNELS = ("bars", "quotes", "trades")
 ADJUSTMENTS = ("raw", "split", "dividend", "spin-off", "all")
 
 _STOCK = re.compile(r"[A-Z0-9][A-Z0-9.\-]*")
@@ -92,12 +95,24 @@ def check_timeframe(timeframe: Timeframe, *, crypto: bool, hours: Hours) -> None
         )
 
 
-def check_feed(feed: str) -> None:
-    """Raise where a stock feed is not known, or is not one of the exchange's day."""
+def check_feed(feed: str, symbols: Sequence[str]) -> None:
+    """Raise where a stock feed is not known, is not one of the exchange's day, or has not these symbols."""
+    if feed == TEST:
+        if set(symbols) != {TEST_SYMBOL}:
+            raise ConfigError(f"feed {TEST!r} has one symbol, {TEST_SYMBOL}, and not {', '.join(symbols)}; try iex")
+        return
     if feed in ("boats", "overnight"):
         raise Unsupported(f"feed {feed!r} trades at night, outside of every session here; try {_listed(FEEDS)}")
     if feed not in FEEDS:
         raise ConfigError(f"feed {feed!r} is not known{nearest(feed, FEEDS)}; try {_listed(FEEDS)}")
+
+
+def check_channels(channels: Sequence[str]) -> tuple[str, ...]:
+    """Return what a live feed brings, bars always; raise `ConfigError` for what is none of bars, quotes and trades."""
+    for name in channels:
+        if name not in CHANNELS:
+            raise ConfigError(f"channel {name!r} is not known{nearest(name, CHANNELS)}; try {_listed(CHANNELS)}")
+    return tuple(name for name in CHANNELS if name == "bars" or name in channels)
 
 
 def check_adjustment(adjustment: str) -> str:

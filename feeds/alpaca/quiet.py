@@ -40,6 +40,10 @@ class Quiet:
         """Begin with a new connection."""
         self._opened = self._heard = now
 
+    def ask(self, now: float) -> None:
+        """Note that a login is sent again: it has the time of a handshake of its own."""
+        self._opened = now
+
     def began(self, now: float) -> None:
         """Note that data may come from now on. The pause before a connection was lost is measured on over it."""
         if not self._is_measured:

@@ -1,4 +1,4 @@
-"""Alpaca's historical bars as a `Source`: stocks and crypto, cached, in the hours asked for."""
+"""Alpaca's bars as a `LiveSource`: stocks and crypto, history cached, in the hours asked for."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from urllib.parse import SplitResult, urlsplit
 
 import numpy as np
 
-from feeds.alpaca import protocol
+from feeds.alpaca import protocol, stream
 from feeds.alpaca.download import Download, Series, is_loopback
+from feeds.alpaca.feed import Feed, check_live
 from feeds.cache import BarCache
 from feeds.checks import check_range, symbol_list
 from feeds.splits import warn_of_splits
 from framework import config, when
 from framework.calendar import Calendar, Hours
 from framework.columns import Columns, joined
-from framework.errors import ConfigError, nearest
+from framework.errors import ConfigError, Unsupported, nearest
 from framework.model import Timeframe
-from framework.ports import Warmup
+from framework.ports import Emit, Session, Warmup
 from framework.warmup import check_warmup, earlier
 from framework.when import When
 
@@ -50,7 +51,7 @@ def _transport() -> Http:
 
 
 class AlpacaBars:
-    """Bars of Alpaca's market data, as a `framework.ports.Source`.
+    """Bars of Alpaca's market data, as a `framework.ports.LiveSource`.
 
     `symbols` are stocks ("AAPL", "BRK.B"; calendar XNYS) or crypto pairs ("BTC/USD"; 24/7), not both.
     `start` and `end`: a day means the whole of it, in New York (crypto: UTC); `end` left out is now.
@@ -60,8 +61,11 @@ class AlpacaBars:
     `hours`: "regular" keeps the session, "extended" 04:00 to 20:00. `asof`: the day whose meaning
     the symbols have ("-" is no renaming).
 
+    Live, bars of "1Min" come from feed "iex", "sip" (which needs a plan) or "test" (FAKEPACA, day and
+    night, without a history), and of crypto. `channels` adds "quotes" and "trades" to them.
+
     Keys are `key` and `secret`, else APCA_API_KEY_ID and APCA_API_SECRET_KEY, else the credentials
-    file; they are looked for when something must be downloaded, and crypto needs none.
+    file; they are looked for when something must be downloaded, and the history of crypto needs none.
 
     `cache` is a folder, None for the usual one, False for none. A day is final, and kept, from 8 hours
     after its end; what is later is asked for each time. With each download the adjusted prices held
@@ -88,14 +92,16 @@ class AlpacaBars:
         progress: bool | None = None,
         now: Callable[[], datetime] = _clock,
         http: Callable[[], Http] | None = None,
+        channels: str | Sequence[str] = ("bars",),
     ) -> None:
         self.symbols = symbol_list(symbols)
         self._crypto = protocol.is_crypto(self.symbols)
         self.timeframe = Timeframe.parse(timeframe)
-        self.calendar = _calendar(hours, crypto=self._crypto)
+        self.calendar = _calendar(hours, feed, crypto=self._crypto)
         protocol.check_timeframe(self.timeframe, crypto=self._crypto, hours=self.calendar.hours)
-        protocol.check_feed(feed)
+        protocol.check_feed(feed, self.symbols)
         self.feed = feed
+        self.channels = protocol.check_channels((channels,) if isinstance(channels, str) else channels)
         self.adjustment = protocol.check_adjustment(adjustment)
         self.asof = _asof(asof)
         self.start = when.parse(start, self.calendar.zone)
@@ -125,19 +131,66 @@ class AlpacaBars:
         a symbol without bars, `AuthenticationError`, `RateLimited`, `ConnectionLost` or `ProtocolError`.
         """
         start, until = self._range()
-        with self._folder() as folder:
-            try:
-                found = self._look(BarCache(folder, self.calendar.midnight), start, until, warmup)
-            except OSError as error:
-                raise ConfigError(
-                    f"the bar cache in {folder} cannot be used ({error}); try cache= another folder, or cache=False"
-                ) from error
+        with self._opened_cache(is_kept=self._cache is not False) as cache:
+            found = self._look(cache, start, until, warmup)
         if self.adjustment == "raw" and not self._crypto:
             for symbol, bars in found.items():
                 warn_of_splits(symbol, bars, self.calendar, stacklevel=2)
         return found
 
+    @property
+    def base_url(self) -> str:
+        """The server's address: Alpaca's own, or another for everything."""
+        return self._series.base_url
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Key and secret. Raise `ConfigError` where there are none, `Unsupported` where these bars do not come live."""
+        credentials = self.live.credentials
+        return credentials.key, credentials.secret
+
+    @property
+    def live(self) -> Feed:
+        """What is listened to; raise as `secrets` does."""
+        check_live(self.timeframe)
+        endpoint = stream.endpoint(self.feed, crypto=self._crypto)
+        credentials = config.require_credentials(protocol.SERVICE, protocol.VARIABLES, self._given)
+        return Feed(endpoint, self._series, self.symbols, self.channels, credentials)
+
+    def before(self, at: datetime, warmup: Warmup) -> Mapping[str, Columns]:
+        """Return each symbol's last bars that had ended by `at`: a number of them, or a span of time.
+
+        A symbol without any has no bars in it. Days that were not final by `at` are asked for afresh, and a
+        server on this machine is, where no `cache` is named. Raise as `history` does.
+        """
+        none = {symbol: Columns.empty() for symbol in self.symbols}
+        if self.feed == protocol.TEST or not check_warmup(warmup):
+            return none
+        with (
+            self._opened_cache(is_kept=self._is_kept) as cache,
+            Download(self._series, cache, self._http, lambda: min(self._now(), at), self._progress) as download,
+        ):
+            loaded = self._loaded(download, at, at, warmup)
+        return {symbol: earlier(bars, at, warmup) for symbol, bars in loaded.items()}
+
+    async def listen(self, session: Session, emit: Emit, since: Mapping[str, datetime]) -> None:
+        """Emit every bar that ends after `since` (by symbol), and what else `channels` has: see `LiveSource`.
+
+        Raise `AuthenticationError`, or what else waiting cannot cure.
+        """
+        from feeds.alpaca.listening import Listening
+
+        await Listening(self.live, session, emit, since).run()
+
+    @property
+    def _is_kept(self) -> bool:
+        """Whether bars are kept in the cache: each sandbox has its own, and perhaps the address of another."""
+        host = urlsplit(self.base_url).hostname or ""
+        return self._cache is not False and not (self._cache is None and is_loopback(host))
+
     def _range(self) -> tuple[datetime, datetime]:
+        if self.feed == protocol.TEST:
+            raise Unsupported(f'feed "{protocol.TEST}" is a live stream without a history; try feed="iex"')
         if self.start is None:
             raise ConfigError('AlpacaBars needs a start for its history; try start="2026-01-05"')
         now = self._now()
@@ -149,13 +202,9 @@ class AlpacaBars:
 
     def _look(self, cache: BarCache, start: datetime, until: datetime, warmup: Warmup) -> dict[str, Columns]:
         latest = until if self.end is None else None
+        check_warmup(warmup)
         with Download(self._series, cache, self._http, self._now, self._progress, latest) as download:
-
-            def load(first: datetime) -> dict[str, Columns]:
-                return {s: self._inside(bars) for s, bars in download.load(self.symbols, first, until).items()}
-
-            check_warmup(warmup)
-            loaded = load(start - warmup) if isinstance(warmup, timedelta) else self._look_back(load, start, warmup)
+            loaded = self._loaded(download, start, until, warmup)
         after = {symbol: bars.between(start, None) for symbol, bars in loaded.items()}
         found = {symbol: joined([earlier(loaded[symbol], start, warmup), after[symbol]]) for symbol in loaded}
         for symbol in found:
@@ -163,6 +212,14 @@ class AlpacaBars:
                 cache.forget_empty(symbol)
                 raise self._not_found(symbol, start, until)
         return found
+
+    def _loaded(self, download: Download, start: datetime, until: datetime, warmup: Warmup) -> dict[str, Columns]:
+        """Return the bars up to `until`, from before `start` what a warm-up needs, or more."""
+
+        def load(first: datetime) -> dict[str, Columns]:
+            return {s: self._inside(bars) for s, bars in download.load(self.symbols, first, until).items()}
+
+        return load(start - warmup) if isinstance(warmup, timedelta) else self._look_back(load, start, warmup)
 
     def _look_back(self, load: Load, start: datetime, warmup: int) -> dict[str, Columns]:
         """Load from further and further back, until each symbol has its warm-up or nothing more is found."""
@@ -208,9 +265,19 @@ class AlpacaBars:
         return bars[self.calendar.is_inside(bars.end, self.timeframe.length)]
 
     @contextlib.contextmanager
-    def _folder(self) -> Iterator[Path]:
+    def _opened_cache(self, *, is_kept: bool) -> Iterator[BarCache]:
+        with self._folder(is_kept=is_kept) as folder:
+            try:
+                yield BarCache(folder, self.calendar.midnight)
+            except OSError as error:
+                raise ConfigError(
+                    f"the bar cache in {folder} cannot be used ({error}); try cache= another folder, or cache=False"
+                ) from error
+
+    @contextlib.contextmanager
+    def _folder(self, *, is_kept: bool) -> Iterator[Path]:
         """Give the series' folder; without a cache one that lives as long as the download."""
-        if self._cache is False:
+        if not is_kept:
             with TemporaryDirectory(prefix="switchback-") as folder:
                 yield Path(folder)
         else:
@@ -231,13 +298,13 @@ class AlpacaBars:
         )
 
 
-def _calendar(hours: str, *, crypto: bool) -> Calendar:
+def _calendar(hours: str, feed: str, *, crypto: bool) -> Calendar:
     choices = [each.value for each in (Hours.REGULAR, Hours.EXTENDED)]
     if hours not in choices:
         raise ConfigError(f"hours {hours!r} is not known{nearest(hours, choices)}; try regular or extended")
     if crypto and hours != "regular":
         raise ConfigError(f"hours {hours!r} makes no sense for crypto, which trades at all hours; leave out hours")
-    return Calendar("24/7") if crypto else Calendar("XNYS", Hours(hours))
+    return Calendar("24/7") if crypto or feed == protocol.TEST else Calendar("XNYS", Hours(hours))
 
 
 def _asof(asof: str | date | None) -> str | None:

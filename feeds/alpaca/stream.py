@@ -127,6 +127,7 @@ class Stream:
         """Return what is to be sent by now, though nothing came: a login that was turned away."""
         if self._again is not None and now >= self._again:
             self._again = None
+            self._quiet.ask(now)
             self._login()
         return self._said()
 

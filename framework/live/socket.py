@@ -12,6 +12,7 @@ import logging
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext, suppress
 from datetime import datetime
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
@@ -21,7 +22,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from framework.errors import AuthenticationError, ConfigError, ConnectionLost, ProtocolError, RateLimited, VenueError
 from framework.live.clock import Deadline
-from framework.live.stream import Frame, Link, LinkState, Pace, StreamProtocol, never_silent
+from framework.live.stream import Frame, Link, LinkState, Pace, StreamProtocol, TimedProtocol, never_silent
 from framework.ports import Clock
 from framework.retries import Patience
 
@@ -42,7 +43,7 @@ class Socket(Generic[E]):
     `consume` is awaited for each event and each `Link`, in order, in a task of its own: while it is busy
     the socket goes on. A consumer that falls `pace.inbox` events behind is told LOST and, when it has
     caught up, RECONNECTED. `quiet(now)` is how many seconds without a frame are bearable at a venue time,
-    None for any. `name` is the other side's in errors.
+    None for any; a `TimedProtocol` judges that by itself. `name` is the other side's in errors.
     """
 
     def __init__(
@@ -59,10 +60,13 @@ class Socket(Generic[E]):
         self.name = name
         self.pace = pace
         self._protocol, self._clock = protocol, clock
+        self._timed = protocol if isinstance(protocol, TimedProtocol) else None
         self._consume, self._quiet, self._jitter = consume, quiet, jitter
         self._patience = Patience(first_wait=pace.first_wait, longest_wait=pace.longest_wait)
         self._inbox: deque[E | Link] = deque()
-        self._news, self._room = asyncio.Event(), asyncio.Event()
+        self._news, self._room, self._stir = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._socket: ClientConnection | None = None
+        self._over: asyncio.Future[str] | None = None
         self._was_ready = False
         self._ready_at: float | None = None
         self._heard_at = 0.0
@@ -70,7 +74,18 @@ class Socket(Generic[E]):
     async def run(self) -> None:
         """Stay connected until cancelled; raise what waiting cannot cure, or what `consume` raises."""
         tasks = [asyncio.create_task(self._supervise()), asyncio.create_task(self._deliver())]
-        await _first_to_fail(tasks)
+        await first_to_fail(tasks)
+
+    async def send(self, frames: Sequence[Frame]) -> None:
+        """Send what the protocol has to say in between; without a connection it is dropped: `opening` begins anew."""
+        if self._socket is not None:
+            with suppress(ConnectionClosed):  # who reads finds it out too, and makes it anew
+                await self._send(self._socket, frames)
+
+    def give_up(self, why: str) -> None:
+        """Have the connection made anew: its user has found that it is of no use. Without one, nothing happens."""
+        if self._over is not None and not self._over.done():
+            self._over.set_result(why)
 
     async def _supervise(self) -> None:
         attempt = 0
@@ -96,13 +111,18 @@ class Socket(Generic[E]):
 
     async def _connection(self) -> None:
         """Connect and stay so; raise why it ended."""
-        socket = await self._connected()
+        self._socket = socket = await self._connected()
+        self._over = asyncio.get_running_loop().create_future()
+        jobs = [self._pump(socket), self._keep_alive(socket), self._obey(self._over)]
+        jobs += [self._speak(socket, self._timed), self._mind(self._timed)] if self._timed else [self._watch()]
         try:
-            tasks = [asyncio.create_task(each(socket)) for each in (self._pump, self._keep_alive, self._watch)]
-            await _first_to_fail(tasks)
+            await first_to_fail([asyncio.create_task(each) for each in jobs])
         except ConnectionClosed as error:
             raise self._lost(f"closed by the other side ({error})") from error
         finally:
+            self._socket = self._over = None
+            if self._timed is not None:
+                self._timed.closed()
             await socket.close()
 
     async def _connected(self) -> ClientConnection:
@@ -141,7 +161,7 @@ class Socket(Generic[E]):
 
     async def _pump(self, socket: ClientConnection) -> None:
         try:
-            async with Deadline(self._clock, self.pace.connect):
+            async with nullcontext() if self._timed else Deadline(self._clock, self.pace.connect):
                 await self._send(socket, self._protocol.opening(self._clock.monotonic()))
                 while not self._protocol.is_ready:
                     await self._receive(socket)
@@ -156,6 +176,7 @@ class Socket(Generic[E]):
         self._heard_at = self._clock.monotonic()
         log.debug("< %s, %d", type(frame).__name__, len(frame))
         replies, events = self._protocol.receive(frame, self._heard_at)
+        self._stir.set()
         for event in events:
             self._put(event)
         await self._send(socket, replies)
@@ -176,8 +197,31 @@ class Socket(Generic[E]):
             except TimeoutError:
                 if self._heard_at < pinged_at:
                     raise self._lost(f"no answer to a ping in {self.pace.pong:g} s") from None
+            else:
+                if self._timed is not None:
+                    self._timed.heard(self._clock.monotonic())
 
-    async def _watch(self, _: ClientConnection) -> None:
+    async def _obey(self, over: asyncio.Future[str]) -> None:
+        raise self._lost(await over)
+
+    async def _speak(self, socket: ClientConnection, timed: TimedProtocol[E]) -> None:
+        """Send what the protocol says unasked, when it is due."""
+        while True:
+            self._stir.clear()
+            at = timed.deadline()
+            if at is None:
+                await self._stir.wait()
+            else:
+                await self._clock.sleep(max(at - self._clock.monotonic(), 0.0))
+                await self._send(socket, timed.due(self._clock.monotonic()))
+
+    async def _mind(self, timed: TimedProtocol[E]) -> None:
+        """Bear no more silence than the protocol does."""
+        while not (why := timed.silence(self._clock.monotonic(), self._clock.now())):
+            await self._clock.sleep(self.pace.look)
+        raise self._lost(why)
+
+    async def _watch(self) -> None:
         """Bear no more silence than `quiet` allows; it is counted from when it is first not allowed."""
         since: float | None = None
         while True:
@@ -227,7 +271,7 @@ class _Direct(connect):
         return exc
 
 
-async def _first_to_fail(tasks: Sequence[asyncio.Task[None]]) -> None:
+async def first_to_fail(tasks: Sequence[asyncio.Task[None]]) -> None:
     """Wait until one of the tasks fails (they do not end otherwise), end them all, and raise its error."""
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 E_co = TypeVar("E_co", covariant=True)
 
@@ -33,8 +33,31 @@ class StreamProtocol(Protocol[E_co]):
     def opening(self, now: float) -> Sequence[Frame]:
         """Begin anew on a new connection; return the frames to send at once. `now` is I/O time, here and below."""
 
-    def receive(self, frame: Frame, now: float) -> tuple[Sequence[Frame], Sequence[E_co]]:
-        """Take a frame; return the frames to send and what was said."""
+    def receive(self, frame: Frame, now: float) -> tuple[Sequence[Frame], Iterable[E_co]]:
+        """Take a frame; return the frames to send and what was said, which may raise at its end what ends it."""
+
+
+@runtime_checkable
+class TimedProtocol(StreamProtocol[E_co], Protocol[E_co]):
+    """A protocol that minds the time by itself: how long to wait for being let in, and for what is said then.
+
+    The shell's own limit on being let in does not hold for it, nor does `quiet`.
+    """
+
+    def deadline(self) -> float | None:
+        """Return when `due` will have something, None where it has nothing to wait for."""
+
+    def due(self, now: float) -> Sequence[Frame]:
+        """Return what is to be sent by now, though nothing came."""
+
+    def heard(self, now: float) -> None:
+        """Note that the other side lives: a pong came."""
+
+    def silence(self, now: float, at: datetime) -> str:
+        """Return why the connection is to be given up, empty while it is not; `at` is venue time."""
+
+    def closed(self) -> None:
+        """Note that the connection has gone."""
 
 
 class LinkState(enum.Enum):
@@ -62,6 +85,7 @@ class Pace:
     connect: float = 10.0  # until connected and ready
     ping: float = 5.0  # between two pings
     pong: float = 5.0  # for any sign of life after a ping
+    look: float = 1.0  # between two looks at a silence that the protocol judges
     close: float = 1.0  # for the other side's farewell
     healthy: float = 30.0  # ready for so long, and the next loss is a first one again
     first_wait: float = 0.5

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from tape import OPEN, bars
 
 from feeds.alpaca import gaps as module
-from feeds.alpaca.gaps import Certified, Gaps, Handed, Origin, Range, Revision
+from feeds.alpaca.gaps import Certified, Gaps, Handed, Origin, Range
 from feeds.alpaca.minutes import MINUTE, Minutes
 from framework.calendar import Calendar, Hours
 from framework.columns import Columns
 from framework.errors import ConfigError
-from framework.model import Bar
+from framework.model import Bar, Revision
 
 NYSE = Minutes(Calendar("XNYS"))
 SECOND = timedelta(seconds=1)

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tape import OPEN, bars
 
-from feeds.alpaca.gaps import Certified, Handed, Origin, Revision
+from feeds.alpaca.gaps import Certified, Handed, Origin
 from feeds.alpaca.ledger import Entry, Ledger, Mark, Missing
 from feeds.alpaca.minutes import MINUTE, Minutes, Window
 from framework.calendar import Calendar, Hours
 from framework.errors import ConfigError
-from framework.model import Bar
+from framework.model import Bar, Revision
 
 NYSE = Minutes(Calendar("XNYS"))
 MONDAY = date(2026, 1, 5)

@@ -1,0 +1,39 @@
+"""What a live feed of Alpaca's is: its stream, its symbols and channels, and where its history is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from feeds.alpaca.download import Series
+from feeds.alpaca.protocol import NAME
+from feeds.alpaca.subscriptions import Endpoint
+from framework.config import Credentials
+from framework.errors import Unsupported
+from framework.model import MINUTE, Timeframe
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What is listened to: `channels` are "bars" and what else is wanted of "quotes" and "trades"."""
+
+    endpoint: Endpoint
+    series: Series
+    symbols: tuple[str, ...]
+    channels: tuple[str, ...]
+    credentials: Credentials
+
+    @property
+    def subscriptions(self) -> Mapping[str, tuple[str, ...]]:
+        """The symbols of each channel; revisions come with bars where the stream has them."""
+        names = {"bars", *self.channels, *({"updatedBars"} & set(self.endpoint.channels))}
+        return dict.fromkeys(sorted(names), self.symbols)
+
+
+def check_live(timeframe: Timeframe) -> None:
+    """Raise `Unsupported` for bars that no stream has."""
+    if timeframe != MINUTE:
+        raise Unsupported(
+            f"{NAME} bars of {timeframe} do not come live; try "
+            f'timeframe="{MINUTE}" and resample=("{timeframe}",), in the backtest too'
+        )

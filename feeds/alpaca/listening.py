@@ -1,0 +1,283 @@
+"""One live feed of Alpaca's: one socket for all symbols, and history for what it leaves out.
+
+Two tasks share the work. The socket's consumer takes what it brings. `_mend` asks history when
+something is missing: after each connection, and ten seconds after the end of a minute without a bar,
+also while the stream is down. Bars of a symbol wait for what is before them, for as long as one request takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from feeds.alpaca.feed import Feed
+from feeds.alpaca.gaps import Range
+from feeds.alpaca.line import Line, Said, Told
+from feeds.alpaca.minutes import Minutes
+from feeds.alpaca.mute import Mute
+from feeds.alpaca.protocol import NAME, TEST, bars_exchange
+from feeds.alpaca.quiet import Patience
+from feeds.alpaca.readings import Revised
+from feeds.alpaca.stream import Stream
+from feeds.alpaca.stream_events import Refused, Strange, TurnedAway
+from feeds.alpaca.telling import Telling
+from framework.columns import Columns
+from framework.errors import ConnectionLost, ProtocolError, RateLimited, SwitchbackError
+from framework.live.clock import Deadline
+from framework.live.socket import Socket, first_to_fail
+from framework.live.stream import Link as Change
+from framework.live.stream import LinkState, Pace
+from framework.model import Bar, Link, Quote, Remark, Trade
+from framework.ports import Clock, Emit, Session
+from framework.retries import Patience as Retries
+
+log = logging.getLogger("switchback.bars")
+
+_CURABLE = (ConnectionLost, RateLimited, ProtocolError)
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How long to wait, in seconds of I/O time."""
+
+    pace: Pace = field(default_factory=Pace)
+    patience: Patience = field(default_factory=Patience)
+    retries: Retries = field(default_factory=Retries)
+    """The pauses between requests that fail."""
+    answer: float = 30.0
+    """For history, at most: then what is held goes on without it, and it is asked again."""
+    look: float = 0.25
+    """Between two looks at a clock that only moves when it is told."""
+    sleep: float = 30.0
+    """At most, without a look at the clock: a machine may have been asleep."""
+    late: float = 2.0
+    """For a minute's bar, at most: what is later shows that this machine's clock is ahead."""
+    record: float = 60.0
+    """Between two entries of a day in the journal."""
+    mute: float = 5.0
+    """After the stream's last bar, before missing ones show that it is mute: venue time may run fast."""
+
+
+USUAL = Waits()
+
+
+class Listening:
+    """One session's live feed: `run` it until it is cancelled. Owned by the I/O thread."""
+
+    def __init__(
+        self, feed: Feed, session: Session, emit: Emit, since: Mapping[str, datetime], waits: Waits = USUAL
+    ) -> None:
+        self.feed, self.session, self.waits = feed, session, waits
+        minutes = Minutes(feed.series.calendar)
+        self._emit = emit
+        self._second = _venue_second(session.clock)
+        usual = waits.late * self._second if self._second else timedelta(days=1)
+        self.telling = Telling(feed.symbols, minutes, session.clock, emit, since, usual)
+        self._socket = Socket(NAME, Line(self._stream(), minutes), session.clock, self._consume, waits.pace)
+        self._mute = Mute()
+        self._wake = asyncio.Event()
+        self._is_up: bool | None = None
+        self._rising: Change | None = None
+        self._failure = ""
+        self._is_ahead = False
+        self._unheard = 0
+        self._brought_at = 0.0
+
+    @property
+    def _is_told(self) -> bool:
+        """Whether venue time only moves when it is told, as in lock-step."""
+        return self._second is None
+
+    async def run(self) -> None:
+        """Follow the feed; raise `VenueError`, or what else waiting cannot cure."""
+        try:
+            jobs = (self._socket.run(), self._mend(), self._record())
+            await first_to_fail([asyncio.create_task(each) for each in jobs])
+        finally:
+            self.telling.close(self.session.journal)
+
+    @property
+    def _name(self) -> str:
+        return self.feed.endpoint.stream
+
+    def _stream(self) -> Stream:
+        patience = self.waits.patience
+        if self._is_told:
+            patience = Patience(patience.line, patience.handshake, data=None)
+        stream = Stream(
+            self.feed.endpoint, self.feed.credentials, base_url=self.feed.series.base_url, patience=patience
+        )
+        stream.subscribe(self.feed.subscriptions)
+        return stream
+
+    async def _consume(self, item: Told | Change) -> None:
+        match item:
+            case Told():
+                self._take(item)
+            case Change(state=LinkState.LOST):
+                self._sink(item)
+            case _:
+                self._rising = item
+                self._brought_at = self.session.clock.monotonic()
+                self._mute.opened(item.at)
+                self._wake.set()
+
+    def _take(self, told: Told) -> None:
+        for each in told.events:
+            self._take_one(each)
+        self._check_clock()
+        self._unheard += told.messages
+        if self._rising is not None:
+            return  # history comes first
+        if self._failure:
+            self.telling.skip()
+        elif self._may_lack(told) and self.telling.wanted() is not None:
+            self._wake.set()
+            return
+        self._hear()
+
+    def _may_lack(self, told: Told) -> bool:
+        """Whether it is worth a look at all symbols: quotes come by the thousand, and tell nothing of minutes."""
+        return self._is_told or any(isinstance(each, Bar | Revised) for each in told.events)
+
+    def _take_one(self, event: Said) -> None:
+        match event:
+            case Bar():
+                self._brought_at = self.session.clock.monotonic()
+                self._mute.brought(event.end)
+                self.telling.take(event)
+            case Revised() | Quote() | Trade():
+                self.telling.take(event)
+            case Refused(channels, error) if "bars" in channels:
+                raise error
+            case Refused(_, error):
+                self._remark(str(error))
+            case Strange(what, example):
+                self._remark(f"{NAME}'s stream told {what}, which is left out: {example}")
+            case TurnedAway(attempt=1):
+                self._remark(
+                    f"{NAME}: another session has the one data connection of this account; it is tried again, "
+                    "end the other, or wait: one that broke is held for 90 s"
+                )
+
+    def _check_clock(self) -> None:
+        """Say once when the clock is off, where more than one bar shows it."""
+        ahead = self.telling.ahead
+        if ahead and not self._is_ahead and self.telling.is_sure:
+            self._is_ahead = True
+            self._remark(f"this machine's clock is {ahead.total_seconds():.0f} s ahead of {NAME}'s; set it right")
+
+    def _hear(self) -> None:
+        """Note that all that followed of the messages read so far has been emitted."""
+        if self._unheard:
+            self.session.heard.hear(self._name, self._unheard)
+            self._unheard = 0
+
+    def _sink(self, lost: Change) -> None:
+        self._rising = None
+        self._mute.closed()
+        if self._is_up is not False:
+            self._is_up = False
+            self._emit(Link(self._name, False, lost.at, lost.reason))
+
+    def _rise(self, reason: str = "") -> None:
+        self._is_up, self._rising = True, None
+        self._emit(Link(self._name, True, self.session.clock.now(), reason))
+        self._hear()
+        self.session.heard.caught_up(self._name)
+
+    async def _mend(self) -> None:
+        failures = 0
+        while True:
+            self._wake.clear()
+            rising = self._rising
+            asked = self.telling.wanted(at_once=rising is not None)
+            if asked is None:
+                self._settle(rising)
+                await self._pause()
+                continue
+            try:
+                bars = await self._bars(asked)
+            except SwitchbackError as error:
+                failures += 1
+                self._fail(error)
+                await self.session.clock.sleep(self.waits.retries.back_off(failures, random.random()))
+            else:
+                failures, self._failure = 0, ""
+                self._mended(asked, bars, rising)
+
+    async def _bars(self, asked: Range) -> Mapping[str, Columns]:
+        if self.feed.endpoint.feed == TEST:
+            return {}  # it has no history: what its stream leaves out is nowhere
+        query = self.feed.series.query(
+            asked.symbols, asked.after, asked.until, to_latest=False, credentials=self.feed.credentials
+        )
+        try:
+            async with Deadline(self.session.clock, self.waits.answer):
+                return (await self.session.http.send(bars_exchange(query))).bars
+        except TimeoutError:
+            raise ConnectionLost(NAME, f"no bars of the past within {self.waits.answer:g} s") from None
+
+    def _mended(self, asked: Range, bars: Mapping[str, Columns], rising: Change | None) -> None:
+        news = self.telling.mend(asked, bars)
+        if self._may_be_mute and self._mute.is_shown(news):
+            self._socket.give_up("no bars came, though history has them: the stream is mute")
+        self._settle(rising)
+
+    @property
+    def _may_be_mute(self) -> bool:
+        return self._is_told or self.session.clock.monotonic() - self._brought_at >= self.waits.mute
+
+    def _settle(self, rising: Change | None) -> None:
+        """Go on where nothing is missing; `rising` is the connection for which history was asked."""
+        if rising is not None and rising is self._rising:
+            self._rise()
+        elif self._rising is None and self.telling.wanted() is None:
+            self._hear()
+
+    def _fail(self, error: SwitchbackError) -> None:
+        """Go on without history; what is fatal at the start may be a gateway's word later."""
+        if self._is_up is None and not isinstance(error, _CURABLE):
+            raise error
+        if not self._failure:
+            self._remark(f"history does not answer, so bars may be missing until it does: {error}")
+        self._failure = str(error)
+        self.telling.skip()
+        if self._rising is not None:
+            self._rise(f"what was missed is still to be had: {error}")
+        self._hear()
+
+    async def _pause(self) -> None:
+        """Wait until a minute is due that may have no bar, or something is wanted before."""
+        waiting = [asyncio.create_task(self.session.clock.sleep(self._left())), asyncio.create_task(self._wake.wait())]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waiting:
+                each.cancel()
+
+    def _left(self) -> float:
+        at = self.telling.gaps.deadline()
+        left = self.session.clock.seconds_until(at + self.telling.ahead) if at else self.waits.sleep
+        # A thousandth more, so that it has come by the clock, whatever was rounded.
+        return self.waits.look if left is None else min(left + 0.001, self.waits.sleep)
+
+    async def _record(self) -> None:
+        while True:
+            await self.session.clock.sleep(self.waits.record)
+            self.telling.write(self.session.journal)
+
+    def _remark(self, text: str) -> None:
+        log.warning(text)
+        self._emit(Remark(text))
+
+
+def _venue_second(clock: Clock) -> timedelta | None:
+    """Return the venue time that passes in a second of I/O time, None where it only moves when it is told."""
+    hour = timedelta(hours=1)
+    seconds = clock.seconds_until(clock.now() + hour)
+    return hour / seconds if seconds else None
