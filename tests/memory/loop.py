@@ -105,16 +105,16 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 class LoopClock:
-    """The clock of a `MemoryLoop` (`framework.ports.Clock`): `at` when the loop's time is 0, and on with it."""
+    """The clock of a loop (`framework.ports.Clock`): `at` when it is made, and on as the loop's time goes."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, at: datetime) -> None:
-        self._loop, self._at = loop, at
+        self._loop, self._at, self._since = loop, at, loop.time()
 
     def now(self) -> datetime:
-        return self._at + timedelta(seconds=self._loop.time())
+        return self._at + timedelta(seconds=self.monotonic())
 
     def monotonic(self) -> float:
-        return self._loop.time()
+        return self._loop.time() - self._since
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -29,7 +29,7 @@ KEY, SECRET = "MEMORYKEY", "memory-secret"
 
 
 class MemorySandbox:
-    """What `framework.app.sandbox.Sandbox` is, in the running loop, which must be a `MemoryLoop`.
+    """`framework.app.sandbox.Sandbox` in the running loop: in memory if that is a `MemoryLoop`, else on 127.0.0.1.
 
         async with MemorySandbox(source, seed=7) as sandbox:
             sandbox.fault("drop", stream="trade_updates")

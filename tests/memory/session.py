@@ -19,7 +19,7 @@ from feeds.alpaca.stream_events import Lost, State, Stopped
 from framework.config import Credentials
 from framework.errors import ConnectionLost
 from framework.live.socket import Socket
-from framework.live.stream import Frame, Link, Pace, StreamProtocol
+from framework.live.stream import Frame, Link, StreamProtocol
 from framework.model import Bar, GroupKind, OrderGroup, OrderRequest, OrderType, Side, TimeInForce
 
 SYMBOLS = ("SPY", "IBM")
@@ -80,7 +80,7 @@ class OrdersTalk:
 class Session:
     """Listens to bars and to its orders; `heard` is all of it, each with when it came."""
 
-    def __init__(self, sandbox: MemorySandbox, pace: Pace = Pace()) -> None:  # noqa: B008  (it is frozen)
+    def __init__(self, sandbox: MemorySandbox, *, every: int | None = 20) -> None:
         keys = Credentials(sandbox.key, sandbox.secret)
         self.sandbox, self.clock = sandbox, sandbox.clock
         self.endpoint = Endpoint(sandbox.url, keys)
@@ -92,7 +92,7 @@ class Session:
             "data": BarsTalk(stream),
             "trade_updates": OrdersTalk(self.endpoint),
         }
-        self._pace = pace
+        self._every = every
         self._sent = 0
         self.news: asyncio.Queue[Bar] = asyncio.Queue()
 
@@ -146,12 +146,12 @@ class Session:
                 self.news.put_nowait(event)
                 await self.bar(event)
 
-        return Socket(name, self._talks[name], self.clock, consume, self._pace, jitter=self.sandbox.chance)
+        return Socket(name, self._talks[name], self.clock, consume, jitter=self.sandbox.chance)
 
     async def bar(self, bar: Bar) -> None:
-        """Trade every twenty minutes, in and out."""
-        if bar.end.minute % 20 == 0:
-            await self.buy(bar.symbol, Side.BUY if bar.end.minute % 40 else Side.SELL)
+        """Trade every so many minutes, in and out."""
+        if self._every and bar.end.minute % self._every == 0:
+            await self.buy(bar.symbol, Side.BUY if bar.end.minute % (2 * self._every) else Side.SELL)
 
     def links(self, stream: str) -> list[str]:
         """Return how the connection of a stream has changed."""
