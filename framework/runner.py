@@ -62,7 +62,8 @@ def run(
     tz           the zone that `datetime.time()` and day bars mean; the exchange's unless given
     quicknotify  a fill is notified before `next` of its bar, as it is live (Backtrader's own setting)
     intrabar     play each bar along its path (open, nearer extreme, other extreme, close): a fill is heard
-                 of within its bar, and what is sent in answer works the rest of it; not stock's results
+                 of within its bar, and what is sent in answer works from the next stretch of the path on;
+                 not stock's results
     engine       "stock" runs Backtrader's own loop, some ten times slower and the same to the last bit;
                  `result.engine` says which one ran, and why
     progress     show a bar: None for long runs in a terminal, True and False always and never

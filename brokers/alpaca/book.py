@@ -33,7 +33,7 @@ from brokers.sim.account import Account
 from brokers.sim.matching import Matching, Terms
 from brokers.sim.orders import Event, Happened, Order, Range, State
 from brokers.sim.prices import Slippage
-from framework.sandbox.tape import Instant, Tape
+from framework.sandbox.tape import Detail, Instant, Tape
 
 
 class Book:
@@ -295,8 +295,15 @@ class Book:
                 for quote in instant.quotes
             }
         spread = self.settings.spread
+        straight = self.tape.detail is Detail.PATH
         return {
-            bar.symbol: Range.of(bar, spread=spread, is_regular=regular, is_opening=bar.symbol in instant.opens)
+            bar.symbol: Range.of(
+                bar,
+                spread=spread,
+                is_regular=regular,
+                is_opening=bar.symbol in instant.opens,
+                is_straight=straight,
+            )
             for bar in instant.ranges
         }
 

@@ -6,6 +6,10 @@ trailing stop moves on the close; the exits of a bracket wake at the instant aft
 filled; one of an OCO group that fills cancels the others; an order expires when time has passed its
 `expires_at`.
 
+On a stretch of a path, where the price goes straight, more is known: orders are tried in the order in which
+it touches them, and exits wake where their entry was filled and work the rest of the stretch. That is the
+backtest with `intrabar=True`, fill by fill.
+
 What is not: `BackBroker` tries an order on its symbol's last bar again when only another symbol has a
 bar. Here each bar is tried once, and never by an order that reached the venue after the bar's end.
 
@@ -16,14 +20,14 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 
 from brokers.sim.account import Account, Holding
 from brokers.sim.orders import TRAILING, Event, Happened, Order, Range, State
-from brokers.sim.prices import Slippage, price_on
+from brokers.sim.prices import Slippage, price_on, touched_on
 from framework.model import OrderType
 
 
@@ -106,20 +110,79 @@ class Matching:
 
     def play(self, at: datetime, ranges: Mapping[str, Range]) -> list[Event]:
         """Play an instant: what of each symbol traded up to it."""
-        for order_id in self._waking:
-            if (woken := self._resting.get(order_id)) is not None:
-                woken.is_active = True
-                self._note(Happened.ACTIVATED, woken, at)
+        self._wake(self._waking, at)
         self._waking.clear()
         self._check_submitted(at)
+        if any(range.is_straight for range in ranges.values()):
+            self._play_straight(at, ranges)
+        else:
+            self._play_bars(at, ranges)
+        return self._taken()
+
+    def _play_bars(self, at: datetime, ranges: Mapping[str, Range]) -> None:
         for order in list(self._resting.values()):
             if order.id not in self._resting:
                 continue  # one before it, at this same instant, took it out
             del self._resting[order.id]
-            self._turn(order, at, ranges.get(order.symbol))
+            if not self._expired(order, at):
+                self._turn(order, at, ranges.get(order.symbol))
             if not order.state.is_final:
                 self._resting[order.id] = order
-        return self._taken()
+
+    def _play_straight(self, at: datetime, ranges: Mapping[str, Range]) -> None:
+        for order in list(self._resting.values()):
+            if order.id in self._resting:
+                self._expired(order, at)
+        for symbol, range in ranges.items():
+            self._walk(symbol, range, at)
+        for order in [each for each in self._resting.values() if not _is_lasting(each)]:
+            if order.id in self._resting:
+                self._in_turn(order, at, ranges.get(order.symbol))
+
+    def _walk(self, symbol: str, range: Range, at: datetime) -> None:
+        """Go straight from open to close: each order is tried once, in the order in which they are touched.
+
+        An order is tried against all of the stretch that it was there for.
+        """
+        since = {order.id: range for order in self._working(symbol, range)}
+        while (touched := self._next(symbol, range, since)) is not None:
+            price, order = touched
+            self._in_turn(order, at, since.pop(order.id))
+            here = [each for each in self._waking if self.orders[each].symbol == symbol]
+            self._waking = [each for each in self._waking if each not in here]
+            left = range.left_from(price, order.side)
+            since |= {woken.id: left for woken in self._wake(here, at)}
+        for order in self._working(symbol, range):
+            if order.id in since and order.kind in TRAILING and not order.is_triggered and _is_lasting(order):
+                order.trail(range.seen_by(order.side).close)
+
+    def _next(self, symbol: str, range: Range, since: Mapping[str, Range]) -> tuple[float, Order] | None:
+        """Return where the price touches an order first, and the order; among equals the oldest."""
+        working = [order for order in self._working(symbol, range) if order.id in since and not order.is_opening]
+        levels = ((touched_on(each, since[each.id].seen_by(each.side)), each) for each in working)
+        touched = ((price, order) for price, order in levels if price is not None)
+        return min(touched, key=lambda each: abs(each[0] - range.seen_by(each[1].side).open), default=None)
+
+    def _working(self, symbol: str, range: Range) -> Iterator[Order]:
+        resting = self._resting.values()
+        return (each for each in resting if each.symbol == symbol and each.is_active and self._may_try(each, range))
+
+    def _in_turn(self, order: Order, at: datetime, range: Range | None) -> None:
+        """Try an order while it is out of the book (its own fill must not cancel it); put it back in its place."""
+        book = list(self._resting)
+        del self._resting[order.id]
+        self._turn(order, at, range)
+        if not order.state.is_final:
+            self._resting[order.id] = order
+            self._resting = {key: self._resting[key] for key in book if key in self._resting}
+
+    def _wake(self, orders: Iterable[str], at: datetime) -> list[Order]:
+        """Let exits work whose entry has filled; return them."""
+        woken = [self._resting[each] for each in orders if each in self._resting]
+        for order in woken:
+            order.is_active = True
+            self._note(Happened.ACTIVATED, order, at)
+        return woken
 
     def end_session(self, at: datetime) -> list[Event]:
         """Fill the orders at the close that had no bar at the close itself, at the last price before it."""
@@ -132,14 +195,20 @@ class Matching:
         return self._taken()
 
     def _turn(self, order: Order, at: datetime, range: Range | None) -> None:
-        if order.expires_at is not None and at > order.expires_at and order.kind is not OrderType.MARKET:
-            self._end(order, State.EXPIRED, at)
-            self._cancel_group(order, at)
-            self._cancel_bracket(order, at)
-        elif order.is_active and range is not None and self._may_try(order, range):
+        if order.is_active and range is not None and self._may_try(order, range):
             self._try(order, range, at)
             if order.state is State.FILLED:
                 self._bracket_filled(order, at)
+
+    def _expired(self, order: Order, at: datetime) -> bool:
+        """End an order whose time is over; return whether it was."""
+        if order.expires_at is None or at <= order.expires_at or order.kind is OrderType.MARKET:
+            return False
+        self._resting.pop(order.id, None)
+        self._end(order, State.EXPIRED, at)
+        self._cancel_group(order, at)
+        self._cancel_bracket(order, at)
+        return True
 
     def _may_try(self, order: Order, range: Range) -> bool:
         if range.buys.end <= order.created_at:
@@ -301,3 +370,8 @@ class Matching:
     def _taken(self) -> list[Event]:
         events, self._events = self._events, []
         return events
+
+
+def _is_lasting(order: Order) -> bool:
+    """Return whether an order waits for its price alone, as long as it takes."""
+    return not (order.kind is OrderType.MARKET_ON_CLOSE or order.is_immediate or order.is_opening)

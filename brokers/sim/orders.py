@@ -58,20 +58,30 @@ class Range:
     """What traded of one symbol up to an instant, as a buyer and as a seller could trade it.
 
     `is_regular` tells whether it lies in the exchange's regular session, `is_opening` whether it is
-    the first of one.
+    the first of one. `is_straight` tells that the price went straight from the open to the close: a
+    stretch of a path.
     """
 
     buys: Bar
     sells: Bar
     is_regular: bool = True
     is_opening: bool = False
+    is_straight: bool = False
 
     @classmethod
-    def of(cls, bar: Bar, *, spread: float = 0.0, is_regular: bool = True, is_opening: bool = False) -> Range:
+    def of(
+        cls,
+        bar: Bar,
+        *,
+        spread: float = 0.0,
+        is_regular: bool = True,
+        is_opening: bool = False,
+        is_straight: bool = False,
+    ) -> Range:
         """Make one of a bar: a buyer pays half the spread (a fraction of the price) more, a seller gets less."""
         half = spread / 2
         sides = (bar, bar) if not spread else (_moved(bar, 1 + half), _moved(bar, 1 - half))
-        return cls(*sides, is_regular, is_opening)
+        return cls(*sides, is_regular, is_opening, is_straight)
 
     @classmethod
     def of_quote(cls, quote: Quote, *, is_regular: bool = True, is_opening: bool = False) -> Range:
@@ -88,11 +98,24 @@ class Range:
         """Return the bar as that side could trade it."""
         return self.buys if side is Side.BUY else self.sells
 
+    def left_from(self, price: float, side: Side) -> Range:
+        """Return what is left of a stretch when that side could trade at a price of it."""
+        own = self.seen_by(side)
+        buys, sells = (
+            _begun(bar, price if bar is own else price / own.open * bar.open) for bar in (self.buys, self.sells)
+        )
+        return Range(buys, sells, self.is_regular, self.is_opening, self.is_straight)
+
 
 def _moved(bar: Bar, factor: float) -> Bar:
     prices = (each * factor for each in (bar.open, bar.high, bar.low, bar.close))
     open_, high, low, close = prices
     return Bar(bar.symbol, bar.end, open_, high, low, close, bar.volume, bar.timeframe)
+
+
+def _begun(bar: Bar, price: float) -> Bar:
+    high, low = max(price, bar.close), min(price, bar.close)
+    return Bar(bar.symbol, bar.end, price, high, low, bar.close, bar.volume, bar.timeframe)
 
 
 @dataclass(slots=True, eq=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from brokers.sim.orders import STOP_LIMITS, Order
+from framework.intrabar import touched_at
 from framework.model import Bar, OrderType, Side
 
 
@@ -67,6 +68,18 @@ def stop(side: Side, bar: Bar, trigger: float, slippage: Slippage) -> float | No
     if bar.open <= trigger:
         return slippage.down(bar.open, bar.low)
     return slippage.down(trigger, bar.low) if bar.low <= trigger else None
+
+
+def touched_on(order: Order, bar: Bar) -> float | None:
+    """Return at what price of a straight stretch the order is touched first, or None."""
+    if order.kind is OrderType.MARKET:
+        return bar.open
+    if order.kind is OrderType.MARKET_ON_CLOSE:
+        return None
+    stops = order.kind is not OrderType.LIMIT and not order.is_triggered
+    price = order.limit if order.is_triggered else order.price
+    assert price is not None
+    return touched_at(price, bar.open, bar.close, from_below=stops == (order.side is Side.BUY))
 
 
 def _stop_limit(order: Order, bar: Bar, slippage: Slippage) -> float | None:

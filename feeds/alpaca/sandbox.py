@@ -65,8 +65,10 @@ def routes(
     plan's in real time, else as many as come), of I/O time, which `monotonic` tells. `connections` is how
     many clients each stream takes at a time, 0 any; `waits` is how long a socket is waited for.
     """
-    kept = limit is not None or market.clock.speed == 1
-    rate = RateLimit(limit or plan.requests, is_kept=kept, monotonic=monotonic or market.clock.monotonic)
+    clock = market.clock
+    kept = limit is not None or clock.speed == 1
+    own = monotonic or clock.monotonic
+    rate = RateLimit(limit or plan.requests, is_kept=kept, monotonic=own, wall=clock.wall)
     data = MarketData(market, plan, rate, waits, connections)
     market.join(data)
     return [*data.rest.routes(), *data.streams.routes()]

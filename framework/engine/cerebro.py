@@ -34,7 +34,7 @@ class Cerebro(MendedCerebro):
 
     - `engine` (default "lean"): "stock" runs Backtrader's own loop.
     - `intrabar` (default False): the broker plays each bar along its path while the strategy still sees
-      the bar before, fills are told on the way, and orders sent in answer work the rest of it. Results
+      the bar before, fills are told on the way, and orders sent in answer work from the next stretch on. Results
       are then not stock's; `ConfigError` where the run cannot be lean.
 
     After a run the attribute `engine` is "lean", "lean, intrabar", or "stock: " and the reason.

@@ -1,8 +1,10 @@
 """The simulated broker in the order of events of real trading: `Cerebro(intrabar=True)`.
 
-The bar is played along its `path` while the strategy still sees the bar before. Along a leg the order
-that is touched first is filled first and told at once; what the strategy sends in answer works the rest
-of the way. Results are not stock's any more.
+The bar is played along its `path`, in four stretches, while the strategy still sees the bar before. On a
+stretch the price goes straight: what it touches first is filled first, the exits of an entry wake where it
+was filled and work the rest, and one of a group cancels the others. The strategy hears of it at the end of
+the stretch, and what it sends in answer works from the next one on, as at a venue, where an answer takes
+its time. `brokers.sim.matching` plays the sandbox's paths alike, fill by fill. Results are not stock's any more.
 """
 
 from __future__ import annotations
@@ -11,16 +13,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import backtrader as bt
 from backtrader.order import Order
 
 from framework.engine.broker import LeanBroker
-from framework.intrabar import path
-
-_MOST = 1_000
-"""Fills in one bar after which answers wait for the next bar: a strategy may answer every fill with an order."""
+from framework.intrabar import path, touched_at
 
 _STOPS = (Order.Stop, Order.StopTrail, Order.StopLimit, Order.StopTrailLimit)
 _STOP_LIMITS = (Order.StopLimit, Order.StopTrailLimit)
+_TRAILING = (Order.StopTrail, Order.StopTrailLimit)
+
+_DAY_MS = 86_400_000
+_LENGTHS = {bt.TimeFrame.Seconds: 1_000, bt.TimeFrame.Minutes: 60_000}
+"""Of bars whose stretches have times of their own, in milliseconds; a longer bar has one time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +42,34 @@ class Bar:
         close, low, high, opened = (columns[number][place] for number in range(4))
         return cls(data, columns[6][place], path(opened, high, low, close))
 
+    def reached(self, stretch: int) -> float:
+        """Return when a stretch is over, in milliseconds; the first is, as soon as the bar has begun."""
+        data = self.data
+        length: int = _LENGTHS.get(data._timeframe, 0) * data._compression
+        return round(self.time * _DAY_MS) - length * (3 - stretch) // 3 + (0.5 if length and not stretch else 0)
+
 
 class IntrabarBroker(LeanBroker):
-    """Plays bars leg by leg; `tell` delivers what has been notified."""
+    """Plays bars stretch by stretch; `tell` delivers what has been notified."""
+
+    stretch = 0
+    """The stretch that was played last, 0 (the open alone) to 3."""
 
     def along(self, bars: list[Bar], tell: Callable[[], None]) -> None:
-        """Play the bars of one instant, all of them a leg at a time."""
-        self._left = _MOST
+        """Play the bars of one instant, all of them a stretch at a time."""
         self._times = {bar.data: bar.time for bar in bars}
-        self._accept()
-        self._expire()
-        tell()
-        for number in range(4):
+        for self.stretch in range(4):
+            self._accept()
+            self._expire(max((bar.reached(self.stretch) for bar in bars), default=0.0))
             for bar in bars:
-                self._leg(bar.data, bar.points[max(number - 1, 0)], bar.points[number], tell)
+                self._walk(bar.data, bar.points[max(self.stretch - 1, 0)], bar.points[self.stretch])
+            tell()
 
     def next(self) -> None:
-        """End the bar: its legs have been played."""
+        """End the bar: its stretches have been played."""
         for order in [each for each in self.pending if each.exectype == Order.Close and each._active]:
-            self.pending.remove(order)
-            self._closing(order)
+            if order in self.pending:  # none before it has taken it out
+                self._out_of_book(order, self._match_close)
         if not self._all_plain:
             self._charge()
             self._adjust()
@@ -64,11 +77,9 @@ class IntrabarBroker(LeanBroker):
             self._valued = self.run.now
             self._get_value()
 
-    def _closing(self, order: Any) -> None:
+    def _match_close(self, order: Any) -> None:
         feed = self._feeds[order.data]
         self._try_exec_close(order, feed.close[feed.clock.at])
-        if order.alive():
-            self.pending.append(order)
 
     def _accept(self) -> None:
         while self._toactivate:
@@ -76,61 +87,61 @@ class IntrabarBroker(LeanBroker):
         if self.submitted and self.p.checksubmit:
             self.check_submitted()
 
-    def _expire(self) -> None:
+    def _expire(self, now: float) -> None:
+        """End what is valid no more, whether its symbol trades or not: `now` is in milliseconds."""
         for order in list(self.pending):
-            time = self._times.get(order.data)
-            if time is None or order.exectype == Order.Market or not order.valid or time <= order.valid:
+            if order.exectype == Order.Market or not order.valid or now <= round(order.valid * _DAY_MS):
                 continue
-            self.pending.remove(order)
-            order.status, order.executed.dt = Order.Expired, time
-            self.notify(order)
-            self._ococheck(order)
-            self._bracketize(order, cancel=True)
+            if order in self.pending:
+                self.pending.remove(order)
+                order.status, order.executed.dt = Order.Expired, self._times.get(order.data, order.data.datetime[0])
+                self.notify(order)
+                self._ococheck(order)
+                self._bracketize(order, cancel=True)
 
-    def _leg(self, data: Any, start: float, end: float, tell: Callable[[], None]) -> None:
-        while self._left:
-            touched = self._touched(data, start, end)
-            filled = self._play(data, start, touched)
-            tell()
-            self._accept()
-            if touched == end and not filled:
-                return
-            start = touched
+    def _walk(self, data: Any, start: float, end: float) -> None:
+        """Go straight from one price to another: each order is tried once, in the order in which they are touched.
 
-    def _touched(self, data: Any, start: float, end: float) -> float:
-        """Return where along a leg the first order is touched, or its end."""
-        levels = (_level(order, start, end) for order in self._working(data))
-        return min((level for level in levels if level is not None), key=lambda level: abs(level - start), default=end)
+        An order is tried against all of the stretch that it was there for.
+        """
+        since = {order.ref: start for order in self._working(data)}
+        while (touched := self._first_touched(data, since, start, end)) is not None:
+            price, order = touched
+            self._out_of_book(order, self._match, since.pop(order.ref), end)
+            for each in [each for each in self._toactivate if each.data is data]:
+                self._toactivate.remove(each)
+                each.activate()
+                since[each.ref] = price
+        for order in self._working(data):
+            if order.ref in since and order.exectype in _TRAILING and not order.triggered:
+                order.trailadjust(end)
+
+    def _first_touched(self, data: Any, since: dict[int, float], start: float, end: float) -> tuple[float, Any] | None:
+        """Return where the price touches an order first, and the order; among equals the oldest."""
+        levels = ((_level(order, since[order.ref], end), order) for order in self._working(data) if order.ref in since)
+        touched = ((price, order) for price, order in levels if price is not None)
+        return min(touched, key=lambda each: abs(each[0] - start), default=None)
 
     def _working(self, data: Any) -> Iterator[Any]:
         return (each for each in self.pending if each.data is data and each._active and each.exectype != Order.Close)
 
-    def _play(self, data: Any, start: float, end: float) -> bool:
-        """Play a leg against the orders that work; return whether one was filled or triggered."""
-        high, low = max(start, end), min(start, end)
-        moved = False
-        for order in list(self._working(data)):
-            before = order.executed.size, order.triggered, order.status
-            self._match(order, start, high, low, end)
-            if not order.alive():
-                self._done(order)
-            moved |= before != (order.executed.size, order.triggered, order.status)
-        self._left -= moved
-        return moved
-
-    def _done(self, order: Any) -> None:
-        if order in self.pending:
-            self.pending.remove(order)
-        if order.status == Order.Completed:
+    def _out_of_book(self, order: Any, match: Callable[..., None], *prices: float) -> None:
+        """Match an order while it is out of the book (its own fill must not cancel it); put it back in its place."""
+        book = list(self.pending)
+        self.pending.remove(order)
+        match(order, *prices)
+        if order.alive():
+            left = {each.ref for each in self.pending} | {order.ref}
+            self.pending.clear()
+            self.pending.extend(each for each in book if each.ref in left)
+        elif order.status == Order.Completed:
             self._bracketize(order)
 
-    def _match(self, order: Any, start: float, high: float, low: float, end: float) -> None:
-        kind, created = order.exectype, order.created
-        if order not in self.pending:
-            return
+    def _match(self, order: Any, start: float, end: float) -> None:
+        kind, created, high, low = order.exectype, order.created, max(start, end), min(start, end)
         if kind == Order.Market:
             slip = self._slip_up if order.isbuy() else self._slip_down
-            self._execute(order, ago=0, price=slip(start, start, doslip=self.p.slip_open))
+            self._execute(order, ago=0, price=slip(high if order.isbuy() else low, start, doslip=self.p.slip_open))
         elif kind == Order.Limit:
             self._try_exec_limit(order, start, high, low, created.price)
         elif kind in _STOP_LIMITS and order.triggered:
@@ -150,13 +161,9 @@ class IntrabarBroker(LeanBroker):
 
 
 def _level(order: Any, start: float, end: float) -> float | None:
-    """Return at what price of a leg an order is touched, or None."""
-    created, buys = order.created, order.isbuy()
+    """Return at what price of a stretch an order is touched, or None."""
     if order.exectype == Order.Market:
         return start
     stops = order.exectype in _STOPS and not order.triggered
-    price: float = created.pricelimit if order.triggered else created.price
-    touched = start >= price if stops == buys else start <= price
-    if touched:
-        return start
-    return price if min(start, end) <= price <= max(start, end) else None
+    price: float = order.created.pricelimit if order.triggered else order.created.price
+    return touched_at(price, start, end, from_below=stops == order.isbuy())

@@ -13,16 +13,21 @@ from framework.errors import ConfigError
 class MarketClock:
     """Venue time, from `starts_at` on. `speed` 1 is real time, 60 a minute a second, None is lock-step.
 
-    Owned by the thread that serves the market. `monotonic` is I/O time in seconds; tests give their own.
+    Owned by the thread that serves the market. `monotonic` is I/O time in seconds, `wall` the date that
+    goes with it, in Unix seconds; tests give their own, and a loop whose timers go by it.
     """
 
     def __init__(
-        self, starts_at: datetime, speed: float | None = None, monotonic: Callable[[], float] = time.monotonic
+        self,
+        starts_at: datetime,
+        speed: float | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         if speed is not None and not 0 < speed < float("inf"):
             raise ConfigError(f"speed={speed} is not a pace; try speed=1 for real time, 60 for a minute a second")
         self.speed = speed
-        self.monotonic = monotonic
+        self.monotonic, self.wall = monotonic, wall
         self._from, self._since = starts_at, monotonic()
 
     @property

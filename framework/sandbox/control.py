@@ -1,9 +1,10 @@
 """The control side, `/_sandbox/...`: state, clock, steps and faults. It needs no credentials: it is on loopback.
 
 GET    /_sandbox/state    what was asked for, sent and played; the faults armed and known
-GET    /_sandbox/clock    {"now", "mode": "lockstep" | "real" | "accelerated", "speed", "monotonic"}
+GET    /_sandbox/clock    {"now", "mode": "lockstep" | "real" | "accelerated", "speed", "monotonic", "next"}
 POST   /_sandbox/step     play one instant (or `count`); answers when all is written:
-                          {"at", "done", "sent": {stream: messages so far}}
+                          {"at", "next", "done", "sent": {stream: messages so far}}; `next` is the instant
+                          that is played next, null at the end of the tape
 POST   /_sandbox/faults   {"fault": "drop", "stream": "trade_updates", "count": 1, ...}, or by a seed:
                           {"seed": 7, "rate": 0.05, "faults": ["drop", "duplicate"]}
 GET    /_sandbox/faults   the faults armed, known and made
@@ -73,13 +74,14 @@ def shown(market: Market) -> dict[str, Any]:
 
 
 def clock_shown(market: Market) -> dict[str, Any]:
-    """Return the clock as JSON: `monotonic` is the reading of I/O time that belongs to `now`."""
+    """Return the clock as JSON: `monotonic` is the I/O time that belongs to `now`, `next` the next instant's."""
     clock = market.clock
     return {
         "now": market.now().isoformat(),
         "mode": clock.mode,
         "speed": clock.speed,
         "monotonic": clock.monotonic(),
+        "next": _next(market),
     }
 
 
@@ -95,7 +97,13 @@ async def stepped(market: Market, count: int = 1) -> dict[str, Any]:
     for _ in range(max(count, 1)):
         if await market.step() is None:
             break
-    return {"at": market.played_at.isoformat(), "done": market.is_over, "sent": dict(market.sent)}
+    sent = dict(market.sent)
+    return {"at": market.played_at.isoformat(), "next": _next(market), "done": market.is_over, "sent": sent}
+
+
+def _next(market: Market) -> str | None:
+    due = market.tape.next_at(market.played_at)
+    return None if due is None else due.isoformat()
 
 
 def armed(market: Market, body: dict[str, Any]) -> None:

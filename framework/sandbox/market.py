@@ -46,7 +46,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from framework.live.clock import WallClock
 from framework.model import Quote
+from framework.ports import Clock
 from framework.sandbox.audience import Audience
 from framework.sandbox.clock import MarketClock
 from framework.sandbox.faults import Faults
@@ -79,6 +81,7 @@ class Market:
 
     `speed` is 1 for real time, 60 for a minute a second, None for lock-step. `state` is a file that keeps
     the book and the credentials; `seed` decides what is random and the ids. The clock starts when the first bar begins.
+    `io` tells I/O time (the world's unless given): it must agree with the timers of the running loop.
     """
 
     def __init__(
@@ -91,9 +94,11 @@ class Market:
         key: str = "",
         secret: str = "",
         options: Mapping[str, Any] | None = None,
+        io: Clock | None = None,
     ) -> None:
         self.tape, self.seed = tape, seed
-        self.clock = MarketClock(tape.starts_at, speed)
+        own = io or WallClock()
+        self.clock = MarketClock(tape.starts_at, speed, own.monotonic, lambda: own.now().timestamp())
         self.faults = Faults()
         self.sent: Counter[str] = Counter()
         self.requests: Counter[str] = Counter()

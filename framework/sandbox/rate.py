@@ -14,13 +14,21 @@ WINDOW = 60.0
 
 
 class RateLimit:
-    """Counts requests. `limit` is shown; it is kept to where `is_kept`. `monotonic` is I/O time in seconds."""
+    """Counts requests. `limit` is shown; it is kept to where `is_kept`.
+
+    `monotonic` is I/O time in seconds, `wall` the date that goes with it, in Unix seconds.
+    """
 
     def __init__(
-        self, limit: int = 200, *, is_kept: bool = True, monotonic: Callable[[], float] = time.monotonic
+        self,
+        limit: int = 200,
+        *,
+        is_kept: bool = True,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.limit, self.is_kept = limit, is_kept
-        self._monotonic = monotonic
+        self._monotonic, self._wall = monotonic, wall
         self._at, self._left = monotonic(), float(limit)
 
     def take(self) -> bool:
@@ -34,7 +42,7 @@ class RateLimit:
     def headers(self, *, used_up: bool = False) -> dict[str, str]:
         """Return the three headers of every answer; the reset, in Unix seconds, is when all is there again."""
         self._refill()
-        full = time.time() + (self.limit - self._left) * WINDOW / self.limit
+        full = self._wall() + (self.limit - self._left) * WINDOW / self.limit
         return {
             "X-RateLimit-Limit": str(self.limit),
             "X-RateLimit-Remaining": "0" if used_up else str(int(self._left)),

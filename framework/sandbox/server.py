@@ -7,6 +7,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from email.utils import formatdate
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -29,6 +30,11 @@ log = logging.getLogger("switchback.sandbox")
 def application(market: Market, dialects: Iterable[Routes]) -> web.Application:
     """Return the control side and every dialect under one roof; what no dialect knows is a 404."""
     app = web.Application(client_max_size=1 << 22)
+
+    async def dated(_: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Date"] = formatdate(market.clock.wall(), usegmt=True)  # as the rate limit's reset
+
+    app.on_response_prepare.append(dated)
     app.add_routes(control.routes(market))
     for routes in dialects:
         app.add_routes(routes(market))

@@ -128,8 +128,13 @@ class Tape:
 
     def after(self, at: datetime) -> Instant | None:
         """Return what is played next after a time, or None at the end of the tape."""
+        due = self.next_at(at)
+        return None if due is None else self.at(due)
+
+    def next_at(self, at: datetime) -> datetime | None:
+        """Return when something is played next after a time, or None at the end of the tape."""
         index = int(np.searchsorted(self.instants, instant(at), side="right"))
-        return self.at(moment(self.instants[index])) if index < len(self.instants) else None
+        return moment(self.instants[index]) if index < len(self.instants) else None
 
     def at(self, at: datetime) -> Instant:
         """Return what is played at a time."""

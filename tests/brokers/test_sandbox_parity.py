@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import backtrader as bt
@@ -13,7 +13,7 @@ from brokers import AlpacaVenue
 from brokers.alpaca.book import Book
 from feeds import SampleBars
 from framework import run
-from framework.sandbox.tape import Tape
+from framework.sandbox.tape import Detail, Tape
 from strategies.scalper import SmaCrossScalper
 from strategies.sma_cross import SmaCross
 
@@ -98,12 +98,13 @@ def test_a_strategys_orders_fill_in_the_sandbox_as_in_the_backtest(strategy: typ
     assert sent(source, result.orders) == expected
 
 
+@pytest.mark.parametrize("detail", list(Detail))
 @pytest.mark.parametrize("seed", WITHOUT_HOLES)
-def test_brackets_fill_in_the_sandbox_as_in_the_backtest(seed: int) -> None:
-    """Entry, stop and take-profit, sent as one bracket order."""
+def test_brackets_fill_in_the_sandbox_as_in_the_backtest(seed: int, detail: Detail) -> None:
+    """Entry, stop and take-profit, sent as one bracket order: by whole bars, and along each bar's path."""
     source = SampleBars(["SPY", "IBM"], "2026-10-05", "2026-10-05", seed=seed)
-    result = run(Bracketed, source=source, venue=AlpacaVenue(), warmup=0)
-    tape = Tape(source)
+    result = run(Bracketed, source=source, venue=AlpacaVenue(), warmup=0, intrabar=detail is Detail.PATH)
+    tape = Tape(source, detail=detail)
     book, at = Book(tape), tape.starts_at
     groups = {time.to_pydatetime(): rows for time, rows in result.orders.groupby("created")}
     while (instant := tape.after(at)) is not None:
@@ -113,5 +114,11 @@ def test_brackets_fill_in_the_sandbox_as_in_the_backtest(seed: int) -> None:
         for entry, stop, profit in zip(rows[::3], rows[1::3], rows[2::3], strict=True):
             exits = {"take_profit": {"limit_price": profit.price}, "stop_loss": {"stop_price": stop.price}}
             book.submit({**body(entry), "order_class": "bracket", "time_in_force": "gtc", **exits}, at)
-    assert len(fills(book)) > 20
-    assert fills(book) == backtested(result)
+    found = [(_minute(at), *fill) for at, *fill in fills(book)]
+    assert len(found) > 20
+    assert found == backtested(result)
+
+
+def _minute(at: datetime) -> datetime:
+    """Return the end of the bar that a stretch is of: the backtest's time of a fill."""
+    return (at - timedelta(microseconds=1)).replace(second=0, microsecond=0) + timedelta(minutes=1)

@@ -1,4 +1,4 @@
-"""`intrabar=True`: fills on the way through a bar, and answers that work the rest of it."""
+"""`intrabar=True`: fills on the way through a bar, and answers that work from the next stretch of its path on."""
 
 from __future__ import annotations
 
@@ -59,6 +59,23 @@ class Trailer(Scalper):
             self.heard.append((len(self), order.isbuy(), order.executed.price))
 
 
+class Bracketed(Trailer):
+    """Buys above the market, with exits around it."""
+
+    def next(self) -> None:
+        if len(self) == 1:
+            self.buy_bracket(size=1, exectype=bt.Order.Stop, price=99.0, stopprice=97.0, limitprice=101.0)
+
+
+class Grouped(Trailer):
+    """Bids twice, and wants one of them."""
+
+    def next(self) -> None:
+        if len(self) == 1:
+            first = self.buy(size=1, exectype=bt.Order.Limit, price=99.0)
+            self.made = [first, self.buy(size=1, exectype=bt.Order.Limit, price=99.5, oco=first)]
+
+
 class Restless(Scalper):
     """Answers every fill with an order at the market."""
 
@@ -106,10 +123,23 @@ def test_trailing_stop_follows_the_price_within_the_bar() -> None:
     assert run.heard == [(1, True, 100.0), (1, False, 103.0)]
 
 
-def test_bar_ends_although_every_fill_is_answered() -> None:
-    """A strategy that answers each fill with another order does not hold the run up for ever."""
+def test_answers_work_from_the_next_stretch_on() -> None:
+    """A strategy that answers each fill with another has one fill for each of a bar's four stretches."""
     run = _played(Restless, _bars(*[(100.0, 101.0, 99.0, 100.0)] * 3))
-    assert run.heard.count(1) == 1_000
+    assert run.heard == [1, 1, 1, 1, 2, 2, 2, 2]
+
+
+def test_exits_wake_where_the_entry_is_filled() -> None:
+    """Straight from 98 to 102: bought at 99, and the exit above, which the venue holds, is filled on the way."""
+    run = _played(Bracketed, _bars((100, 100, 100, 100), (98, 102, 98, 101.5)))
+    assert run.heard == [(1, True, 99.0), (1, False, 101.0)]
+
+
+def test_price_touches_the_nearer_order_first() -> None:
+    """Down to 97: of two that cancel each other the nearer is filled, though it was sent later."""
+    run = _played(Grouped, _bars((100, 100, 100, 100), (100, 100, 97, 98), (98, 98, 98, 98)))
+    assert run.heard == [(1, True, 99.5)]
+    assert [order.getstatusname() for order in run.made] == ["Canceled", "Completed"]
 
 
 def test_strategy_gets_all_bars_and_the_end_is_worth_the_same_on_a_line() -> None:
