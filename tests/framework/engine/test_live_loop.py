@@ -72,11 +72,18 @@ class Stage:
 
         self.steps.append(step)
 
-    def instant(
-        self, minute: int, *symbols: str, late: float = 0.0, price: float = 10.0, is_late: bool = False
-    ) -> None:
+    def filled(self, nth: int, fill: Fill) -> None:
+        """The nth order that was sent fills."""
+        self.steps.append(lambda: OrderUpdate(self.ids[nth], "v", OrderStatus.FILLED, fill.at, fill))
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the orders that were sent."""
+        return [each.group.orders[0].client_order_id for each in self.bridge.sent if isinstance(each, Submit)]
+
+    def instant(self, minute: int, *symbols: str, late: float = 0.0, is_late: bool = False) -> None:
         end = T0 + timedelta(minutes=minute)
-        bars = tuple(Bar(each, end, price, price + 1, price - 1, price, 100) for each in symbols)
+        bars = tuple(Bar(each, end, 10, 11, 9, 10, 100) for each in symbols)
         self.then(Instant(end, bars, is_late=is_late), end + timedelta(seconds=late))
 
     def run(self, strategy: type[bt.Strategy], *, longer: bool = False, **params: Any) -> Any:
