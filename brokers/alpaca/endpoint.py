@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
 from feeds.alpaca.protocol import headers
 from framework.config import Credentials
-from framework.wire import HttpRequest
+from framework.wire import HttpRequest, Priority
 
 PAPER_URL = "https://paper-api.alpaca.markets"
 LIVE_URL = "https://api.alpaca.markets"
@@ -17,10 +17,18 @@ LIVE_URL = "https://api.alpaca.markets"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An account's address: Alpaca's paper or live host, or a sandbox's URL. Its repr shows no credentials."""
+    """An account's address: Alpaca's paper or live host, or a sandbox's URL. Its repr shows no credentials.
+
+    `priority` is that of every request to it; None is what the method suggests, and a look-up for a GET.
+    """
 
     base_url: str
     credentials: Credentials = field(repr=False)
+    priority: Priority | None = None
+
+    def at(self, priority: Priority) -> Endpoint:
+        """Return the same address for requests that are as urgent as that."""
+        return replace(self, priority=priority)
 
     def get(self, path: str, **params: str) -> HttpRequest:
         return self._request("GET", path, params)
@@ -47,7 +55,9 @@ class Endpoint:
         self, method: str, path: str, params: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None
     ) -> HttpRequest:
         given = None if body is None else dict(body)
-        return HttpRequest(method, f"{self.base_url}/v2{path}", params or {}, headers(self.credentials), given)
+        urgency = Priority.LOOK_UP if self.priority is None and method == "GET" else self.priority
+        url = f"{self.base_url}/v2{path}"
+        return HttpRequest(method, url, params or {}, headers(self.credentials), given, urgency)
 
 
 def part(name: str) -> str:

@@ -58,6 +58,17 @@ def submit(endpoint: Endpoint, post: Post, *, since: datetime | None = None) -> 
     return _taken_id(post.client_order_id) if is_strange else answer
 
 
+def look_up(endpoint: Endpoint, post: Post, *, since: datetime | None = None) -> Exchange[Taken | Refused | None]:
+    """Find out what became of a POST whose answer is lost; None where the venue does not have it.
+
+    Only asks. `Refused` where its id belongs to another order. Raise as `submit` does.
+    """
+    order = yield from find(endpoint, post.client_order_id)
+    if order is None:
+        return None
+    return Taken(order, is_adopted=True) if _is_ours(order, post, since) else _taken_id(post.client_order_id)
+
+
 def find(endpoint: Endpoint, client_order_id: str) -> Exchange[Mapping[str, Any] | None]:
     """Return an order by our id, a group with its legs, None where the venue has never had it."""
     response = yield endpoint.get("/orders:by_client_order_id", client_order_id=client_order_id)

@@ -73,6 +73,12 @@ class Reports:
             )
         ]
 
+    def withdraw(self, post: Post, now: datetime) -> list[Told]:
+        """End all orders of a POST that was cancelled before it was sent."""
+        why = "cancelled before it was sent"
+        chains = (self._chains[each.client_order_id] for each in post.orders)
+        return [told for chain in chains for told in chain.end(OrderStatus.CANCELED, now, why)]
+
     # What the venue says
 
     def hear(self, data: Any, now: datetime) -> list[Told]:
@@ -114,6 +120,10 @@ class Reports:
         chain = self._chains.get(client_order_id)
         tail = chain.tail if chain else None
         return tail.id if tail else None
+
+    def post(self, client_order_id: str) -> Post | None:
+        """Return the POST that carries an order of ours, None where it is not expected."""
+        return self._posts.get(client_order_id)
 
     def owner(self, venue_order_id: str) -> str | None:
         """Return our id for an order of the venue's, None where it is a stranger's."""

@@ -17,6 +17,7 @@ from brokers.alpaca.closing import closing
 from brokers.alpaca.orders import body
 from brokers.alpaca.protocol import is_crypto
 from brokers.alpaca.validity import Validity, end_of, is_fractional, validity
+from framework.live.trailing import check_trail
 from framework.model import GroupKind, OrderGroup, OrderRequest, OrderStatus, OrderType, OrderUpdate, Side, TimeInForce
 
 STOPS = (OrderType.STOP, OrderType.STOP_LIMIT)
@@ -150,6 +151,7 @@ def _expiries(request: OrderRequest, ends_at: datetime | None) -> tuple[Duty, ..
 
 
 def _trailed(request: OrderRequest, closes_at: datetime) -> Plan:
+    check_trail(request)
     remark = (
         f"{request.symbol}: Alpaca has no trailing stop with a limit; the price is followed here, "
         "and the order ends with this process"

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import enum
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from brokers.alpaca.endpoint import Endpoint
 from feeds.alpaca.protocol import NAME, VARIABLES
 from framework.config import Credentials
 from framework.errors import AuthenticationError, ConnectionLost, ProtocolError
+from framework.live.stream import Frame
 
 STREAM = "trade_updates"
 
@@ -98,3 +102,34 @@ class TradeStream:
 
     def _hidden(self, received: object) -> str:
         return self._credentials.hidden(str(received))
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of the stream; `data` goes to `Reports.hear`, and has been seen to be None."""
+
+    data: Any
+
+
+class OrderStream:
+    """The conversation as `framework.live.stream.StreamProtocol`: a new one with each connection."""
+
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.url = endpoint.stream_url
+        self._credentials = endpoint.credentials
+        self._talk = TradeStream(endpoint.credentials)
+
+    @property
+    def is_ready(self) -> bool:
+        return self._talk.state is State.LISTENING
+
+    def opening(self, now: float) -> Sequence[Frame]:
+        self._talk = TradeStream(self._credentials)
+        self._talk.open()
+        return self._talk.to_send()
+
+    def receive(self, frame: Frame, now: float) -> tuple[Sequence[Frame], Sequence[Message]]:
+        events = [Message(each) for each in self._talk.receive(frame)]
+        return self._talk.to_send(), events

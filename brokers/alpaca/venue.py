@@ -2,22 +2,75 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from brokers.alpaca.protocol import AlpacaRules
+
+if TYPE_CHECKING:
+    from brokers.alpaca.line import Habits
+    from brokers.alpaca.trading import AlpacaDesk
+    from framework.config import Credentials
+    from framework.ports import Emit, Session
 
 
 class AlpacaVenue:
-    """Alpaca's paper account (the default) or its live one.
+    """Alpaca's paper account (the default) or its live one, as a `framework.ports.LiveVenue`.
 
     A backtest needs its `rules` only: prices and sizes are rounded and orders refused as Alpaca
     would, without keys and without a network.
+
+    Keys are `key` and `secret`, else APCA_API_KEY_ID and APCA_API_SECRET_KEY, else the credentials file; they
+    are looked for when a session begins. `base_url` is another server, such as a sandbox's.
     """
 
-    def __init__(self, *, paper: bool = True) -> None:
+    def __init__(
+        self, *, paper: bool = True, key: str | None = None, secret: str | None = None, base_url: str | None = None
+    ) -> None:
+        from brokers.alpaca.address import address
+
         self.paper = paper
+        self._base_url = address(base_url, paper=paper)
+        self._given = (key, secret)
+        self._is_elsewhere = base_url is not None
 
     @property
     def rules(self) -> AlpacaRules:
         return AlpacaRules()
 
+    @property
+    def base_url(self) -> str:
+        """The account's address: Alpaca's paper or live host, or what was given."""
+        return self._base_url
+
+    @property
+    def is_real(self) -> bool:
+        """Whether real money is at stake: not on paper, and not on this machine."""
+        from brokers.alpaca.address import is_on_this_machine
+
+        return not self.paper and not is_on_this_machine(self._base_url)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Key and secret. Raise `ConfigError` where they are missing."""
+        found = self._credentials()
+        return found.key, found.secret
+
+    def open(self, session: Session, emit: Emit, habits: Habits | None = None) -> AlpacaDesk:
+        """Return a session's way to trade; nothing is sent yet. Raise `ConfigError` where there are no keys.
+
+        `habits` is how it waits: a sandbox's line comes back sooner than the world's.
+        """
+        from brokers.alpaca.endpoint import Endpoint
+        from brokers.alpaca.trading import HABITS, AlpacaDesk
+
+        return AlpacaDesk(session, emit, Endpoint(self._base_url, self._credentials()), habits or HABITS)
+
+    def _credentials(self) -> Credentials:
+        from feeds.alpaca.protocol import SERVICE, VARIABLES
+        from framework.config import require_credentials
+
+        return require_credentials(SERVICE, VARIABLES, self._given)
+
     def __repr__(self) -> str:
-        return f"AlpacaVenue(paper={self.paper})"
+        where = f", base_url={self._base_url!r}" if self._is_elsewhere else ""
+        return f"AlpacaVenue(paper={self.paper}{where})"

@@ -1,0 +1,285 @@
+"""A session's way to trade at Alpaca: what `framework.ports.Desk` asks for, put together. Owned by the I/O thread.
+
+The stream of order updates says what happens, REST says what was missed; both go through one `Reports`, so that
+it does not matter which way something is learned. What Alpaca does not carry itself is done from here, in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from brokers.alpaca.changing import Changing
+from brokers.alpaca.duties import Send, Step, Tell, Withdraw
+from brokers.alpaca.hours import REGULAR
+from brokers.alpaca.line import Habits, Line, first, together
+from brokers.alpaca.lookups import account
+from brokers.alpaca.reconciling import Reconciling
+from brokers.alpaca.resuming import left, parts, planned
+from brokers.alpaca.sending import Sending
+from brokers.alpaca.stream import STREAM, Message, OrderStream
+from brokers.alpaca.telling import Telling
+from feeds.alpaca.protocol import NAME
+from framework.errors import ConfigError, Unsupported
+from framework.live.clock import Deadline
+from framework.live.socket import Socket
+from framework.live.stream import Link as SocketLink
+from framework.live.stream import LinkState
+from framework.model import Link, OrderGroup, OrderRequest, OrderUpdate, Snapshot
+
+if TYPE_CHECKING:
+    from brokers.alpaca.endpoint import Endpoint
+    from brokers.alpaca.groups import Post
+    from framework.ports import Emit, Resumed, Session
+
+Work = Callable[[], Awaitable[None]]
+
+HABITS = Habits()
+SHORTEST = 0.05
+"""The least that the timer sleeps, in seconds of I/O time."""
+
+
+class AlpacaDesk:
+    """One session's orders at Alpaca (`framework.ports.Desk`).
+
+    Beside the port: `price` is told each price, for the trailing stops that are kept here, and `catch_up` does what is
+    due by a clock that only moves when it is told (lock-step); on a running clock `listen` does it by itself.
+    """
+
+    def __init__(self, session: Session, emit: Emit, endpoint: Endpoint, habits: Habits = HABITS) -> None:
+        self._session, self._clock, self._emit, self._habits = session, session.clock, emit, habits
+        self._line = Line(session, endpoint, habits)
+        self._telling = Telling(session.clock, emit, self._follow)
+        self._sending = Sending(self._line, self._telling)
+        self._changing = Changing(self._line, self._telling)
+        self._reconciling = Reconciling(self._line, self._telling, self._sending.in_flight.__contains__)
+        self._socket = Socket(NAME, OrderStream(endpoint), session.clock, self._consume, habits.pace)
+        self._certain_at = self._looked_at = session.clock.now()
+        self._booked: dict[str, tuple[float, float]] = {}
+        self._earlier: dict[str, datetime] = {}
+        self._resumed: list[Step] = []
+        self._is_up: bool | None = None
+        self._group: asyncio.TaskGroup | None = None
+        self._works: set[asyncio.Task[None]] = set()
+        self._waiting: list[Work] = []
+        self._reconciliation: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+        REGULAR.sessions  # noqa: B018 - it takes a second to load: not while an order waits
+
+    # The port
+
+    async def snapshot(self) -> Snapshot:
+        """Return the account as it is. Raise `ConfigError` where it cannot trade, `VenueError`."""
+        found = await self._line.ask(account(self._line.endpoint, self._clock.now()))
+        if found.bar:
+            raise ConfigError(
+                f"Alpaca's account {found.snapshot.account} cannot trade ({found.bar}); "
+                "log in at Alpaca to see why, or use another account's keys"
+            )
+        return found.snapshot
+
+    def resume(self, groups: Sequence[Resumed]) -> None:
+        """Know what an earlier run left open; `listen` looks it up before anything else."""
+        for was in groups:
+            self._booked.update(was.booked)
+            self._telling.over |= was.ended
+            for each in was.group.orders:
+                self._telling.requests[each.client_order_id] = each
+                self._earlier[each.client_order_id] = was.at
+            for part in parts(was.group):
+                rest = left(part, was)
+                for post in rest.posts:
+                    self._telling.expect(post, self._booked)
+                self._telling.duties.add(rest.duties, part.position)
+                self._resumed += rest.steps
+
+    async def listen(self) -> None:
+        """Follow the orders until cancelled; raise what waiting cannot cure."""
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                self._group.create_task(self._socket.run())
+                self._group.create_task(self._keep_time())
+                for each in self._waiting:
+                    self._later(each)
+                self._waiting.clear()
+        except BaseExceptionGroup as failed:
+            raise first(failed) from failed
+        finally:
+            self._group = None
+
+    async def submit(self, group: OrderGroup) -> None:
+        """Send a group; return when it is known what became of it. Raise `AuthenticationError`."""
+        since = self._clock.now()
+        posts = [post for each in parts(group) for post in self._taken(each)]
+        await together(self._sent(each, since, is_exit=group.is_exit) for each in posts)
+
+    async def cancel(self, client_order_id: str) -> None:
+        """Cancel an order, wherever it is. Raise `AuthenticationError`."""
+        if client_order_id in self._telling.over:
+            return
+        steps = self._telling.duties.cancel(client_order_id, self._clock.now())
+        if steps is None:
+            await self._sending.cancel(client_order_id)
+        else:
+            self._do(steps)
+
+    async def replace(self, client_order_id: str, request: OrderRequest) -> None:
+        """Put a new order in the place of one. Raise `AuthenticationError`."""
+        await self._changing.replace(client_order_id, request)
+        self._changed.set()
+
+    # Beside the port
+
+    def price(self, symbol: str, price: float) -> None:
+        """Take in a symbol's latest price: a bar's close, or a trade."""
+        self._do(self._telling.duties.price(symbol, price))
+
+    async def catch_up(self) -> None:
+        """Do what is due by now, and wait until nothing is under way."""
+        self._due()
+        while self._works or self._waiting:
+            if self._group is None:
+                await self._waiting.pop(0)()
+            else:
+                await asyncio.wait(set(self._works))
+
+    # The stream
+
+    async def _consume(self, item: Message | SocketLink) -> None:
+        if isinstance(item, Message):
+            self._hear(item.data)
+        elif item.state is LinkState.LOST:
+            self._down(item)
+        else:
+            if self._reconciliation is not None:
+                self._reconciliation.cancel()
+            self._reconciliation = self._later(self._reconcile)
+
+    def _hear(self, data: object) -> None:
+        self._telling.hear(data)
+        self._certain_at = self._clock.now()
+        self._look_at_a_stray(data)
+        self._session.heard.hear(STREAM)
+
+    def _down(self, link: SocketLink) -> None:
+        if self._reconciliation is not None:
+            self._reconciliation.cancel()
+        if self._is_up is not False:
+            self._is_up = False
+            self._emit(Link(STREAM, False, link.at, link.reason))
+
+    async def _reconcile(self) -> None:
+        """Learn what was missed, then say that the stream is up."""
+        since = self._certain_at - self._habits.skew
+        await self._reconciling.catch_up(since)
+        steps, self._resumed = self._resumed, []
+        self._do(steps)
+        self._certain_at = self._clock.now()
+        self._session.heard.caught_up(STREAM)
+        self._is_up = True
+        self._emit(Link(STREAM, True, self._clock.now()))
+        self._changed.set()
+
+    def _look_at_a_stray(self, data: object) -> None:
+        """Cancel an order that comes up after it was taken never to have arrived: its owner knows it as rejected."""
+        order = data.get("order") if isinstance(data, dict) else None
+        name = str(order.get("client_order_id")) if isinstance(order, dict) else ""
+        if name in self._sending.given_up:
+            self._sending.given_up.discard(name)
+            self._telling.over.discard(name)
+            self._telling.remark(f"order {name} came up after it was told as rejected; it is cancelled", name)
+            self._later(partial(self._sending.cancel, name))
+
+    # What follows
+
+    def _taken(self, group: OrderGroup) -> tuple[Post, ...]:
+        """Plan a group, tell and remember what is decided, and return what is to be sent."""
+        names = [each.client_order_id for each in group.orders]
+        try:
+            found = planned(group, self._clock.now())
+        except (Unsupported, ConfigError) as error:
+            for name in names:
+                self._telling.reject(name, str(error))
+            return ()
+        self._telling.requests.update(zip(names, group.orders, strict=True))
+        for text in found.remarks:
+            self._telling.remark(text, names[0])
+        for post in found.posts:
+            self._telling.expect(post, self._booked)
+        self._telling.duties.add(found.duties, group.position)
+        self._changed.set()
+        for each in found.decided:
+            self._telling.update(each)
+        return found.posts
+
+    async def _sent(self, post: Post, since: datetime, *, is_exit: bool) -> None:
+        earlier = self._earlier.get(post.client_order_id)
+        is_older = earlier is not None
+        await self._sending.send(post, earlier or since, is_exit=is_exit, is_older=is_older)
+
+    def _follow(self, update: OrderUpdate, steps: Sequence[Step]) -> None:
+        """Do what follows of an order's news."""
+        name = update.client_order_id
+        self._reconciling.staleness.heard(update.venue_order_id)
+        if not update.status.is_final and update.venue_order_id and self._sending.is_unwanted(name):
+            self._later(partial(self._sending.cancel, name))
+        self._do(steps)
+        self._changed.set()
+
+    def _do(self, steps: Sequence[Step]) -> None:
+        for each in steps:
+            match each:
+                case Tell(update):
+                    self._telling.update(update)
+                case Withdraw(name):
+                    self._later(partial(self.cancel, name))
+                case Send(group):
+                    self._later(partial(self.submit, group))
+
+    def _later(self, work: Work) -> asyncio.Task[None] | None:
+        """Do something beside; before `listen`, it waits for it."""
+        if self._group is None:
+            self._waiting.append(work)
+            return None
+        task = self._group.create_task(_done(work))
+        self._works.add(task)
+        task.add_done_callback(self._works.discard)
+        return task
+
+    # Time
+
+    async def _keep_time(self) -> None:
+        """Do what is due when it is due; a clock that is told has `catch_up` instead."""
+        while self._clock.seconds_until(self._clock.now() + timedelta(seconds=1)) is not None:
+            self._changed.clear()
+            self._due()
+            with contextlib.suppress(TimeoutError):
+                async with Deadline(self._clock, max(self._pause(), SHORTEST)):
+                    await self._changed.wait()
+
+    def _pause(self) -> float:
+        """Return the I/O seconds until something may be due."""
+        soon = self._clock.now() + self._habits.stale / 4
+        at = min(soon, self._telling.duties.next_at or soon)
+        return self._clock.seconds_until(at) or 0.0
+
+    def _due(self) -> None:
+        now = self._clock.now()
+        self._do(self._telling.duties.due(now))
+        if self._is_up and now - self._looked_at >= self._habits.stale / 4:
+            self._looked_at = now
+            self._look_at_the_silent()
+
+    def _look_at_the_silent(self) -> None:
+        is_free = self._looking is None or self._looking.done()
+        if is_free and self._reconciling.is_any_stale():
+            self._looking = self._later(self._reconciling.look_up_stale)
+
+
+async def _done(work: Work) -> None:
+    await work()
