@@ -25,6 +25,8 @@ from framework.model import (
     Bar,
     Fill,
     Link,
+    OrderStatus,
+    OrderUpdate,
     Quote,
     Remark,
     Revision,
