@@ -22,6 +22,11 @@ def is_crypto(symbol: str) -> bool:
     return "/" in symbol
 
 
+def is_fractional(request: OrderRequest) -> bool:
+    """Return whether Alpaca takes the order as a fractional one: a part of a share, or an amount of money."""
+    return request.notional is not None or bool(round(request.quantity or 0.0, 9) % 1)  # 3.0000000000000004 is three
+
+
 class AlpacaRules:
     """Alpaca's order rules (its documentation, "Orders at Alpaca")."""
 
@@ -52,6 +57,10 @@ class AlpacaRules:
         if opens and quantity * price < MINIMUM_COST:
             return f"cost basis must be >= minimal amount of order {MINIMUM_COST:g}"
         return ""
+
+    def is_for_the_day(self, request: OrderRequest) -> bool:
+        """Fractions, amounts of money and orders in extended hours: Alpaca takes them for the day."""
+        return not is_crypto(request.symbol) and (is_fractional(request) or request.extended_hours)
 
     def objection(
         self, request: OrderRequest, *, position: float, price: float, grouped: bool, resting: Sequence[Resting]

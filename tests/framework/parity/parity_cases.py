@@ -56,19 +56,23 @@ WHOLE: dict[type, Grain] = {
     zoo.TooDear: replace(EXACT, undated=frozenset({"Margin"})),
     # Its exits are at the venue only when its entry has filled.
     zoo.StopEntryBrackets: replace(EXACT, names=("fills", "trades", "equity")),
+    # Of two exits that end at one time one is Expired and the other Canceled, not always the same one.
     zoo.TimedBrackets: replace(EXACT, names=("fills", "trades", "equity")),
 }
 
 
-def in_whole_bars(strategy: type) -> Grain:
-    """Return how a strategy's two sides compare in whole bars."""
+def in_whole_bars(strategy: type, *, has_holes: bool = False) -> Grain:
+    """Return how a strategy's two sides compare in whole bars.
+
+    Where its symbol has no bar, Backtrader dates a cancel by the symbol's last one, the venue by its clock.
+    """
     grain = WHOLE.get(strategy, EXACT)
-    return replace(grain, undated=grain.undated | {"Canceled"})
+    return replace(grain, sorts=True, undated=grain.undated | {"Canceled"}) if has_holes else grain
 
 
-def along_paths(strategy: type) -> Grain:
-    """Return how they compare with `intrabar=True`."""
-    grain = replace(in_whole_bars(strategy), is_path=True)
-    if strategy in (zoo.AtTheClose, zoo.ForTheDay):
-        return replace(grain, names=OUTCOME)
-    return grain
+def along_paths(strategy: type, *, has_holes: bool = False) -> Grain:
+    """Return how they compare with `intrabar=True`: what ends within a bar is dated by it, or by when it happened."""
+    grain = in_whole_bars(strategy, has_holes=has_holes)
+    grain = replace(grain, is_path=True, is_text=True, undated=grain.undated | {"Canceled", "Expired"})
+    # The session's close is news of its own at the venue; in lock-step it comes with the last stretch.
+    return replace(grain, names=OUTCOME) if strategy in (zoo.AtTheClose, zoo.ForTheDay, zoo.FractionLimits) else grain

@@ -13,7 +13,7 @@ from framework.columns import Columns, instant, joined, moment
 from framework.ports import Source
 
 
-def last_minutes(source: Source, minutes: int = 50, warm: int = 60) -> Tape:
+def last_minutes(source: Source, minutes: int = 30, warm: int = 40) -> Tape:
     """Return the last minutes of each day of a source, up to the close; before the first lie `warm` minutes of history."""
     sessions = source.calendar.sessions
     bars = source.history()
@@ -22,19 +22,17 @@ def last_minutes(source: Source, minutes: int = 50, warm: int = 60) -> Tape:
     spans = [(close - timedelta(minutes=minutes), close) for close in closes]
     begins = spans[0][0]
     spans.insert(0, (begins - timedelta(minutes=warm), begins))
-    kept = {
-        symbol: joined([each.between(*span) for span in spans]) for symbol, each in bars.items()
-    }
+    kept = {symbol: joined([each.between(*span) for span in spans]) for symbol, each in bars.items()}
     return Tape(kept, start=begins, end=closes[-1])
 
 
 def sample(symbols: Sequence[str] = ("SPY",), first: str = "2026-10-05", last: str = "2026-10-06", **cut: int) -> Tape:
-    """Return the last fifty minutes of two days of sample bars, with an hour of history."""
+    """Return the last half hour of two days of sample bars, with forty minutes of history."""
     return last_minutes(SampleBars(symbols, first, last), **cut)
 
 
-def real(path: Path, minutes: int = 40) -> Tape:
-    """Return the last forty minutes of two days of real bars of three symbols; BAC lacks some."""
+def real(path: Path, minutes: int = 30) -> Tape:
+    """Return the last half hour of two days of real bars of three symbols; BAC lacks some."""
     return last_minutes(FileBars(path, hours="regular", start="2013-10-07", end="2013-10-08"), minutes, 30)
 
 
@@ -48,4 +46,3 @@ def with_holes(tape: Tape, every: int = 3) -> Tape:
 def _thinned(bars: Columns, number: int, every: int) -> Columns:
     keep = [at % every != number % every for at in range(len(bars))]
     return Columns.of(*(line[keep] for line in (bars.end, bars.open, bars.high, bars.low, bars.close, bars.volume)))
-
