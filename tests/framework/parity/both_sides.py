@@ -18,6 +18,7 @@ from brokers.alpaca.settings import Settings
 from feeds import AlpacaBars
 from framework import run
 from framework.app.sandbox import Sandbox
+from framework.live.settings import Live
 from framework.ports import Source
 from framework.sandbox.tape import Detail
 
@@ -108,7 +109,7 @@ def both(
     with Sandbox(source, detail=detail, settings=settings) as sandbox:
         where = {"base_url": sandbox.url, "key": sandbox.key, "secret": sandbox.secret}
         bars = AlpacaBars(source.symbols, hours=source.calendar.hours.value, cache=False, **where)
-        lived = run(watched, source=bars, venue=AlpacaVenue(**where), live=True, **options)
+        lived = run(watched, source=bars, venue=AlpacaVenue(**where), live=Live(durable="OFF"), **options)
     return Run.of(tested), Run.of(lived)
 
 

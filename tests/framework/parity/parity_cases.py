@@ -44,6 +44,11 @@ APART = (zoo.TrailingLimit, zoo.EntryPairs, zoo.OnTheLonger)
 
 AGREE = tuple(each for each in (*SHIPPED, *SMALL) if each not in APART)
 
+WITHIN = tuple(each for each in AGREE if each is not zoo.StopEntryBrackets)
+"""Those that agree within the bars too. The exits of a bracket that is kept here leave at the stretch's end."""
+
+HOLES_WITHIN = (BusyScalper, BusyCross, zoo.Rotating, zoo.Brackets, zoo.Timed, zoo.Trailing, zoo.FromOrders)
+
 OUTCOME = ("orders", "fills", "trades", "equity")
 
 SORTED = replace(EXACT, sorts=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from tape import Tape
@@ -14,7 +14,7 @@ from framework.ports import Source
 
 
 def last_minutes(source: Source, minutes: int = 30, warm: int = 40) -> Tape:
-    """Return the last minutes of each day of a source, up to the close; before the first lie `warm` minutes of history."""
+    """Return the last minutes of each day of a source, up to the close, with `warm` minutes of history."""
     sessions = source.calendar.sessions
     bars = source.history()
     first, last = (moment(at([each.end[end] for each in bars.values()])) for at, end in ((min, 0), (max, -1)))
@@ -26,7 +26,9 @@ def last_minutes(source: Source, minutes: int = 30, warm: int = 40) -> Tape:
     return Tape(kept, start=begins, end=closes[-1])
 
 
-def sample(symbols: Sequence[str] = ("SPY",), first: str = "2026-10-05", last: str = "2026-10-06", **cut: int) -> Tape:
+def sample(
+    symbols: Sequence[str] = ("SPY", "IBM"), first: str = "2026-10-05", last: str = "2026-10-06", **cut: int
+) -> Tape:
     """Return the last half hour of two days of sample bars, with forty minutes of history."""
     return last_minutes(SampleBars(symbols, first, last), **cut)
 

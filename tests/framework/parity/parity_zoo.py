@@ -355,8 +355,7 @@ class FromTimers(bt.Strategy):
     cheat = False
 
     def __init__(self) -> None:
-        # SESSION_START plus an offset would do too; a time is what most strategies say.
-        self.add_timer(time(9, 40), repeat=timedelta(minutes=7), cheat=self.cheat)
+        self.add_timer(time(9, 44), repeat=timedelta(minutes=7), cheat=self.cheat)
 
     def notify_timer(self, timer: Any, when: Any, *args: Any, **kwargs: Any) -> None:
         if self.position:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import backtrader as bt
-import parity_zoo as zoo
 import pytest
 from both_sides import both, difference
-from parity_cases import AGREE, OPTIONS, along_paths
+from parity_cases import HOLES_WITHIN, OPTIONS, WITHIN, along_paths
 from parity_tapes import real, sample, with_holes
 
 
@@ -17,22 +16,22 @@ def sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWITCHBACK_SESSIONS", str(tmp_path))
 
 
-@pytest.mark.parametrize("strategy", AGREE)
-def test_paths_over_sample_bars_give_the_same_on_both_sides(strategy: type[bt.Strategy]) -> None:
+@pytest.mark.parametrize("strategy", WITHIN)
+def test_paths_of_the_sample_give_the_same(strategy: type[bt.Strategy]) -> None:
     """Two symbols over the last minutes of two days, with history before."""
-    tested, lived = both(strategy, sample(("SPY", "IBM")), intrabar=True, **OPTIONS.get(strategy, {}))
+    tested, lived = both(strategy, sample(minutes=20), intrabar=True, **OPTIONS.get(strategy, {}))
     assert difference(tested, lived, along_paths(strategy)) == ""
 
 
-@pytest.mark.parametrize("strategy", [each for each in AGREE if each is not zoo.AtTheClose])
-def test_paths_with_holes_give_the_same_on_both_sides(strategy: type[bt.Strategy]) -> None:
+@pytest.mark.parametrize("strategy", HOLES_WITHIN)
+def test_paths_with_holes_give_the_same(strategy: type[bt.Strategy]) -> None:
     """Each symbol lacks every third minute: what is sent, filled and ended keeps to the bars that there are."""
-    tested, lived = both(strategy, with_holes(sample(("SPY", "IBM"))), intrabar=True, **OPTIONS.get(strategy, {}))
+    tested, lived = both(strategy, with_holes(sample(minutes=20)), intrabar=True, **OPTIONS.get(strategy, {}))
     assert difference(tested, lived, along_paths(strategy, has_holes=True)) == ""
 
 
-@pytest.mark.parametrize("strategy", AGREE)
-def test_paths_over_real_bars_give_the_same_on_both_sides(strategy: type[bt.Strategy], real_bars_path: Path) -> None:
+@pytest.mark.parametrize("strategy", WITHIN)
+def test_paths_of_real_minutes_give_the_same(strategy: type[bt.Strategy], real_bars_path: Path) -> None:
     """Three symbols over the last minutes of two days."""
-    tested, lived = both(strategy, real(real_bars_path), intrabar=True, **OPTIONS.get(strategy, {}))
+    tested, lived = both(strategy, real(real_bars_path, 20), intrabar=True, **OPTIONS.get(strategy, {}))
     assert difference(tested, lived, along_paths(strategy)) == ""

@@ -8,7 +8,7 @@ import backtrader as bt
 import parity_zoo as zoo
 import pytest
 from both_sides import both, difference
-from parity_cases import AGREE, OPTIONS, in_whole_bars
+from parity_cases import AGREE, OPTIONS, SHIPPED, in_whole_bars
 from parity_tapes import real, sample, with_holes
 
 
@@ -17,24 +17,22 @@ def sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWITCHBACK_SESSIONS", str(tmp_path))
 
 
-@pytest.mark.parametrize("strategy", AGREE)
-def test_whole_bars_over_sample_bars_give_the_same_on_both_sides(strategy: type[bt.Strategy]) -> None:
+@pytest.mark.parametrize("strategy", SHIPPED)
+def test_whole_bars_of_the_sample_give_the_same(strategy: type[bt.Strategy]) -> None:
     """Two symbols over the last minutes of two days, with history before."""
-    tested, lived = both(strategy, sample(("SPY", "IBM")), **OPTIONS.get(strategy, {}))
+    tested, lived = both(strategy, sample(minutes=25), **OPTIONS.get(strategy, {}))
     assert difference(tested, lived, in_whole_bars(strategy)) == ""
 
 
 @pytest.mark.parametrize("strategy", [each for each in AGREE if each is not zoo.AtTheClose])
-def test_whole_bars_with_holes_give_the_same_on_both_sides(strategy: type[bt.Strategy]) -> None:
+def test_whole_bars_with_holes_give_the_same(strategy: type[bt.Strategy]) -> None:
     """Each symbol lacks every third minute: what is sent, filled and ended keeps to the bars that there are."""
-    tested, lived = both(strategy, with_holes(sample(("SPY", "IBM"))), **OPTIONS.get(strategy, {}))
+    tested, lived = both(strategy, with_holes(sample(minutes=25)), **OPTIONS.get(strategy, {}))
     assert difference(tested, lived, in_whole_bars(strategy, has_holes=True)) == ""
 
 
 @pytest.mark.parametrize("strategy", AGREE)
-def test_whole_bars_over_real_bars_give_the_same_on_both_sides(
-    strategy: type[bt.Strategy], real_bars_path: Path
-) -> None:
+def test_whole_bars_of_real_minutes_give_the_same(strategy: type[bt.Strategy], real_bars_path: Path) -> None:
     """Three symbols over the last minutes of two days."""
-    tested, lived = both(strategy, real(real_bars_path), **OPTIONS.get(strategy, {}))
+    tested, lived = both(strategy, real(real_bars_path, 25), **OPTIONS.get(strategy, {}))
     assert difference(tested, lived, in_whole_bars(strategy)) == ""
