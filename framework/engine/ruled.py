@@ -169,7 +169,7 @@ class RuledBroker(bt.brokers.BackBroker):
 
     def _has_pair(self, order: Any) -> bool:
         """Return whether an order is one of a pair that cancel each other."""
-        return self._ocos.get(order.ref, order.ref) != order.ref
+        return bool(self._ocos.get(order.ref, order.ref) != order.ref)
 
     def _resting(self, order: Any) -> Iterator[Resting]:
         """Yield what is open of an order's symbol: of a pair of exits, what the venue counts of it, the first."""

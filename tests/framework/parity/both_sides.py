@@ -167,7 +167,8 @@ def _rearranged(name: str, rows: list[Row], grain: Grain) -> list[Row]:
         return kept
     found: list[Row] = []
     for is_order, block in itertools.groupby(kept, key=lambda row: row[0] == "order"):
-        found += sorted(block, key=lambda row: row[1]) if is_order else block
+        news = list(block)
+        found += sorted(news, key=lambda row: row[1]) if is_order else news
     return found
 
 

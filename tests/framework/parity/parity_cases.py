@@ -39,8 +39,8 @@ OPTIONS: dict[type, dict[str, Any]] = {
     zoo.DayAndMinutes: {"resample": ("15Min", "1Day")},
 }
 
-APART = (zoo.TrailingLimit, zoo.EntryPairs, zoo.OnTheLonger)
-"""Whose fills differ: a trailing stop and a pair that are kept here, and orders on a longer feed."""
+APART = (zoo.TrailingLimit, zoo.EntryPairs, zoo.OnTheLonger, zoo.LateForTheClose)
+"""Whose fills differ: see test_parity_differences."""
 
 AGREE = tuple(each for each in (*SHIPPED, *SMALL) if each not in APART)
 
@@ -55,7 +55,7 @@ SORTED = replace(EXACT, sorts=True)
 
 WHOLE: dict[type, Grain] = {
     **dict.fromkeys((zoo.Trailing, zoo.TrailingPercent, zoo.TrailingShort), replace(EXACT, is_text=True)),
-    # A venue confirms a cancel, takes an order and refuses one when it is asked; Backtrader at once, or an instant later.
+    # A venue confirms a cancel, takes an order or refuses it, when it is asked; Backtrader at once, or later.
     **dict.fromkeys((zoo.CancelsEntry, zoo.CancelsExit, zoo.CancelsAndCloses, zoo.Washes, zoo.Reversing), SORTED),
     zoo.FromCheatTimers: replace(SORTED, leaves=frozenset({"Accepted"})),
     zoo.TooDear: replace(EXACT, undated=frozenset({"Margin"})),

@@ -26,11 +26,9 @@ def last_minutes(source: Source, minutes: int = 30, warm: int = 40) -> Tape:
     return Tape(kept, start=begins, end=closes[-1])
 
 
-def sample(
-    symbols: Sequence[str] = ("SPY", "IBM"), first: str = "2026-10-05", last: str = "2026-10-06", **cut: int
-) -> Tape:
+def sample(symbols: Sequence[str] = ("SPY", "IBM"), **cut: int) -> Tape:
     """Return the last half hour of two days of sample bars, with forty minutes of history."""
-    return last_minutes(SampleBars(symbols, first, last), **cut)
+    return last_minutes(SampleBars(symbols, "2026-10-05", "2026-10-06"), **cut)
 
 
 def real(path: Path, minutes: int = 30) -> Tape:

@@ -143,10 +143,18 @@ class TrailingLimit(Paced):
 
 
 class AtTheClose(Paced):
-    """Leaves at the session's close."""
+    """Leaves at the session's close, and says so ten minutes before it or earlier."""
 
     def leave(self, price: float) -> None:
-        if not self.open:
+        if not self.open and self.data.datetime.time() < time(15, 50):
+            self.close(exectype=Order.Close)
+
+
+class LateForTheClose(Paced):
+    """Asks for the close when the venue takes no order for it any more."""
+
+    def leave(self, price: float) -> None:
+        if not self.open and self.data.datetime.time() > time(15, 50):
             self.close(exectype=Order.Close)
 
 
