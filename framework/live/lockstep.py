@@ -8,7 +8,7 @@ comes out alike each time, and as its backtest does.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -116,7 +116,7 @@ class LockStep:
     def _hand_on(self, at: datetime) -> None:
         kept = self._hub.gathered()
         bars = [each for each in kept if isinstance(each, Bar)]
-        updates = tuple(each for each in kept if isinstance(each, OrderUpdate))
+        updates = in_turn([each for each in kept if isinstance(each, OrderUpdate)], at)
         for end in sorted({bar.end for bar in bars if bar.end < at}):
             # What was backfilled: earlier instants, each with a `next` of its own.
             self._hub.bridge.post(Instant(end, tuple(bar for bar in bars if bar.end == end)))
@@ -127,6 +127,21 @@ class LockStep:
             updates = ()
         if present or updates:
             self._hub.bridge.post(Instant(at, present, updates))
+
+
+def in_turn(updates: Sequence[OrderUpdate], at: datetime) -> tuple[OrderUpdate, ...]:
+    """Return news of orders so that a session comes out alike each time; those of one order stay in their order.
+
+    What an instant brought keeps the venue's order. What happened before it was learned from answers and from the
+    stream, and which of them is read first is chance: it goes by when it happened, then by the orders.
+    """
+    reached: dict[str, datetime] = {}
+    keyed = []
+    for each in updates:
+        when = reached[each.client_order_id] = max(each.at, reached.get(each.client_order_id, each.at))
+        name = each.client_order_id if when < at else ""
+        keyed.append((min(when, at), len(name), name, each))
+    return tuple(each for *_, each in sorted(keyed, key=lambda row: row[:3]))
 
 
 def _instant(text: str | None) -> datetime | None:

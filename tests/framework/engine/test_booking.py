@@ -43,6 +43,7 @@ def order(broker: Any, data: Any, buys: bool, size: float, price: float) -> Any:
     made = (bt.BuyOrder if buys else bt.SellOrder)(
         owner=None, data=data, size=size, price=price, exectype=bt.Order.Limit, simulated=True
     )
+    broker._ocoize(made, None)
     made.addcomminfo(broker.getcommissioninfo(data))
     return made
 

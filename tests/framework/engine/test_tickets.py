@@ -85,10 +85,7 @@ def test_a_pair_leaves_together_and_what_is_in_a_bracket_stays_there(data: Any) 
 def test_grouping_loses_nothing_and_keeps_the_order(data: Any, leaders: list[int]) -> None:
     """However orders hang together, each leaves once, and within its group in the order in which it was made."""
     orders = [order(data) for _ in leaders]
-    ocos = {
-        each.ref: orders[min(leader, number)].ref
-        for number, (each, leader) in enumerate(zip(orders, leaders, strict=True))
-    }
+    ocos = {each.ref: orders[min(leaders[at], at)].ref for at, each in enumerate(orders)}
     groups = grouped(orders, ocos)
     assert sorted(each.ref for group in groups for each in group) == [each.ref for each in orders]
     assert all([each.ref for each in group] == sorted(each.ref for each in group) for group in groups)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework.calendar import Calendar
@@ -52,6 +52,7 @@ def row(bar: Bar) -> tuple[object, ...]:
     return bar.end, bar.open, bar.high, bar.low, bar.close, bar.volume
 
 
+@settings(deadline=None)  # the first one loads a calendar
 @given(MINUTES, st.sampled_from(TARGETS), st.integers(0, 120))
 def test_windows_are_those_of_history(minutes: list[int], target: Timeframe, known: int) -> None:
     """Any minutes of a short day, any of them as history: the bars that come out are those made at once."""
