@@ -55,8 +55,8 @@ SORTED = replace(EXACT, sorts=True)
 
 WHOLE: dict[type, Grain] = {
     **dict.fromkeys((zoo.Trailing, zoo.TrailingPercent, zoo.TrailingShort), replace(EXACT, is_text=True)),
-    # A venue confirms a cancel, takes an order or refuses it, when it is asked; Backtrader at once, or later.
-    **dict.fromkeys((zoo.CancelsEntry, zoo.CancelsExit, zoo.CancelsAndCloses, zoo.Washes, zoo.Reversing), SORTED),
+    # A cancel is confirmed by the venue, after what was sent with it; a refusal comes after what was accepted before.
+    **dict.fromkeys((zoo.CancelsAndCloses, zoo.Washes, zoo.Reversing), SORTED),
     zoo.FromCheatTimers: replace(SORTED, leaves=frozenset({"Accepted"})),
     zoo.TooDear: replace(EXACT, undated=frozenset({"Margin"})),
     # Its exits are at the venue only when its entry has filled.
