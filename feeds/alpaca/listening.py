@@ -54,6 +54,8 @@ class Waits:
     """Between two looks at a clock that only moves when it is told."""
     sleep: float = 30.0
     """At most, without a look at the clock: a machine may have been asleep."""
+    late: float = 2.0
+    """For a minute's bar, at most: what is later shows that this machine's clock is ahead."""
     record: float = 60.0
     """Between two entries of a day in the journal."""
     mute: float = 5.0
@@ -71,16 +73,19 @@ class Listening:
     ) -> None:
         self.feed, self.session, self.waits = feed, session, waits
         minutes = Minutes(feed.series.calendar)
-        self.telling = Telling(feed.symbols, minutes, session.clock, emit, since)
         self._emit = emit
-        # In lock-step venue time only moves when it is told.
-        self._is_told = session.clock.seconds_until(session.clock.now() + timedelta(days=1)) is None
+        hour = session.clock.seconds_until(session.clock.now() + timedelta(hours=1))
+        self._is_told = hour is None  # in lock-step venue time only moves when it is told
+        self.telling = Telling(
+            feed.symbols, minutes, session.clock, emit, since, waits.late * (timedelta(hours=1) / (hour or 3600))
+        )
         self._socket = Socket(NAME, Line(self._stream(), minutes), session.clock, self._consume, waits.pace)
         self._mute = Mute()
         self._wake = asyncio.Event()
         self._is_up: bool | None = None
         self._rising: Change | None = None
         self._failure = ""
+        self._is_ahead = False
         self._unheard = 0
         self._brought_at = 0.0
 
@@ -121,6 +126,7 @@ class Listening:
     def _take(self, told: Told) -> None:
         for each in told.events:
             self._take_one(each)
+        self._check_clock()
         self._unheard += told.messages
         if self._rising is not None:
             return  # history comes first
@@ -154,6 +160,13 @@ class Listening:
                     f"{NAME}: another session has the one data connection of this account; it is tried again, "
                     "end the other, or wait: one that broke is held for 90 s"
                 )
+
+    def _check_clock(self) -> None:
+        """Say once when the clock is off, where more than one bar shows it."""
+        ahead = self.telling.ahead
+        if ahead and not self._is_ahead and self.telling.is_sure:
+            self._is_ahead = True
+            self._remark(f"this machine's clock is {ahead.total_seconds():.0f} s ahead of {NAME}'s; set it right")
 
     def _hear(self) -> None:
         """Note that all that followed of the messages read so far has been emitted."""
@@ -246,7 +259,7 @@ class Listening:
 
     def _left(self) -> float:
         at = self.telling.gaps.deadline()
-        left = self.session.clock.seconds_until(at) if at else self.waits.sleep
+        left = self.session.clock.seconds_until(at + self.telling.ahead) if at else self.waits.sleep
         # A thousandth more, so that it has come by the clock, whatever was rounded.
         return self.waits.look if left is None else min(left + 0.001, self.waits.sleep)
 
