@@ -32,7 +32,7 @@ from framework.live.socket import Socket, first_to_fail
 from framework.live.stream import Link as Change
 from framework.live.stream import LinkState, Pace
 from framework.model import Bar, Link, Quote, Remark, Trade
-from framework.ports import Emit, Session
+from framework.ports import Clock, Emit, Session
 from framework.retries import Patience as Retries
 
 log = logging.getLogger("switchback.bars")
@@ -74,11 +74,9 @@ class Listening:
         self.feed, self.session, self.waits = feed, session, waits
         minutes = Minutes(feed.series.calendar)
         self._emit = emit
-        hour = session.clock.seconds_until(session.clock.now() + timedelta(hours=1))
-        self._is_told = hour is None  # in lock-step venue time only moves when it is told
-        self.telling = Telling(
-            feed.symbols, minutes, session.clock, emit, since, waits.late * (timedelta(hours=1) / (hour or 3600))
-        )
+        self._second = _venue_second(session.clock)
+        usual = waits.late * self._second if self._second else timedelta(days=1)
+        self.telling = Telling(feed.symbols, minutes, session.clock, emit, since, usual)
         self._socket = Socket(NAME, Line(self._stream(), minutes), session.clock, self._consume, waits.pace)
         self._mute = Mute()
         self._wake = asyncio.Event()
@@ -88,6 +86,11 @@ class Listening:
         self._is_ahead = False
         self._unheard = 0
         self._brought_at = 0.0
+
+    @property
+    def _is_told(self) -> bool:
+        """Whether venue time only moves when it is told, as in lock-step."""
+        return self._second is None
 
     async def run(self) -> None:
         """Follow the feed; raise `VenueError`, or what else waiting cannot cure."""
@@ -271,3 +274,10 @@ class Listening:
     def _remark(self, text: str) -> None:
         log.warning(text)
         self._emit(Remark(text))
+
+
+def _venue_second(clock: Clock) -> timedelta | None:
+    """Return the venue time that passes in a second of I/O time, None where it only moves when it is told."""
+    hour = timedelta(hours=1)
+    seconds = clock.seconds_until(clock.now() + hour)
+    return hour / seconds if seconds else None

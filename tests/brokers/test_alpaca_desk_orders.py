@@ -192,7 +192,7 @@ def test_an_account_that_cannot_trade_says_what_to_do() -> None:
     """Found before anything runs."""
     with trading(100.0) as trader:
         trader.rest.ask("PATCH", "/v2/account/configurations", json={"suspend_trade": True})
-        with pytest.raises(ConfigError, match="cannot trade .trade suspended by user.; log in"):
+        with pytest.raises(ConfigError, match=r"cannot trade .trade suspended by user.; log in"):
             trader.snapshot()
 
 
