@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from brokers.alpaca.protocol import AlpacaRules
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from brokers.alpaca.trading import AlpacaDesk
     from framework.config import Credentials
     from framework.ports import Emit, Session
@@ -60,6 +62,22 @@ class AlpacaVenue:
         from brokers.alpaca.trading import AlpacaDesk
 
         return AlpacaDesk(session, emit, Endpoint(self._base_url, self._credentials()))
+
+    def check(self, symbols: Sequence[str]) -> None:
+        """Raise `ConfigError` for a symbol that Alpaca does not know or does not trade. Blocks."""
+        from brokers.alpaca.endpoint import Endpoint
+        from brokers.alpaca.lookups import asset
+        from feeds.alpaca.protocol import NAME
+        from framework.errors import ConfigError
+        from framework.http import Http
+
+        endpoint = Endpoint(self._base_url, self._credentials())
+        with Http(NAME) as http:
+            for symbol in symbols:
+                found = http.send(asset(endpoint, symbol))
+                if found is None or not found.is_tradable:
+                    what = "does not know" if found is None else "does not trade"
+                    raise ConfigError(f"{NAME} {what} the symbol {symbol}; check the spelling, such as AAPL or BTC/USD")
 
     def _credentials(self) -> Credentials:
         from feeds.alpaca.protocol import SERVICE, VARIABLES

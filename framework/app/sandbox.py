@@ -187,6 +187,11 @@ class Sandbox:
         self._server.__exit__(kind, error, trace)
 
     @property
+    def access(self) -> dict[str, str]:
+        """What both adapters take: base_url, key and secret, as in `AlpacaVenue(**sandbox.access)`."""
+        return {"base_url": self.url, "key": self.key, "secret": self.secret}
+
+    @property
     def websocket(self) -> str:
         """The URL for streams: ws:// in place of http://."""
         return self.url.replace("http", "ws", 1)

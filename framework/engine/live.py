@@ -8,7 +8,6 @@ go by the clock.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,8 +25,6 @@ from framework.live.records import BARS, LINK, REMARK, REVISION, Records
 from framework.live.windows import Growing, ending
 from framework.model import Bar, Link, OrderUpdate, Quote, Remark, Revision, Snapshot, Timeframe, Trade
 from framework.ports import Clock
-
-log = logging.getLogger("switchback.live")
 
 FRESH = 30.0
 """Seconds after its end from which on a bar is no news of the market as it is: then no position is opened on it."""
@@ -263,8 +260,7 @@ class Loop:
         self._spread_word()
 
     def _say(self, text: str, news: Any) -> None:
-        """Tell the user, and the strategy through `notify_store`."""
-        log.info(text)
+        """Tell the strategy, through `notify_store`."""
         self._cerebro.notify_store(text, news)
         for strategy in self._strategies:
             strategy.notify_store(text, news)

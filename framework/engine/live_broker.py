@@ -118,6 +118,7 @@ class LiveBroker(RuledBroker):
             self._records.commit([self._intent(group, orders) for group, orders in groups])
             for group, _ in groups:
                 self._send(Submit(group))
+            self._records.tell()
 
     def _made(self, orders: Sequence[Any]) -> tuple[OrderGroup, Sequence[Any]]:
         requests = []

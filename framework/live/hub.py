@@ -150,7 +150,7 @@ class Hub:
         if error is None:
             return
         error = _first(error)
-        log.error("%s: %s", self.session.name, error)
+        log.debug("%s: %s", self.session.name, error)  # the engine raises it
         if not self._failed.done():
             self._failed.set_exception(error)
             self._failed.exception()  # it is told over the bridge, whoever else waits for it

@@ -168,6 +168,10 @@ class SqliteJournal(JournalReader):
         super().close()
         self._claim.close()
 
+    def now(self) -> datetime:
+        """Return the session's time: what a record that is written now is dated by."""
+        return self._clock.now()
+
     def keep_out(self, *secrets: str) -> None:
         """Refuse from now on what holds one of these texts."""
         for each in filter(None, secrets):
