@@ -33,14 +33,14 @@ from framework.live.bridge import Bridge
 from framework.live.clock import VenueClock, WallClock
 from framework.live.heard import Heard
 from framework.live.hub import Hub
+from framework.live.identity import ClientOrderId
 from framework.live.io_thread import Io, IoThread
-from framework.live.journal import SqliteJournal
+from framework.live.journal import Record, SqliteJournal
 from framework.live.keeper import keep_time, watch_account
 from framework.live.lockstep import LockStep, clock_told, is_loopback
 from framework.live.opening import UpTo
 from framework.live.past import Past
-from framework.live.records import POSITION, START, STOP, Record, Records
-from framework.live.identity import ClientOrderId
+from framework.live.records import POSITION, START, STOP, Records
 from framework.live.settings import Live
 from framework.live.slices import Slicer
 from framework.live.story import Story
@@ -144,22 +144,24 @@ def _opened(
     control = rig.http("sandbox", clock, None)
     series = [(symbol, source.timeframe) for source in sources for symbol in source.symbols]
 
+    slicer = Slicer(series, live.grace)
+
     async def begun() -> tuple[Hub, Heard]:
         await http.__aenter__()
         await control.__aenter__()
         heard = Heard(clock)
         session = Session(name, clock, http, records, heard)
-        hub = Hub(bridge, session, venue, Slicer(series, live.grace), gathers=told)
+        hub = Hub(bridge, session, venue, slicer, gathers=told)
         bridge.attach(io.loop, hub.obey)
         return hub, heard
 
-    async def ended() -> None:
-        await hub.end()
+    async def closed() -> None:
         await control.__aexit__(None, None, None)
         await http.__aexit__(None, None, None)
 
+    stack.callback(lambda: io.call(closed()))
     hub, heard = io.call(begun())
-    stack.callback(lambda: io.call(ended()))
+    stack.callback(lambda: io.call(hub.end()))
     return Ground(name, clock, records, past, io, control, hub, heard, base_url)
 
 
@@ -204,9 +206,7 @@ class _Session:
         self._stopped("ended")
         notes = [*self.notes, *cerebro.tally.told(), *_open(broker)]
         bars = {data.p.symbol: _columns(data, number(self.feeds[0].opens_at)) for data in datas if not data.p.is_made}
-        return result(
-            strategy, self.feeds, bars, cash=self.cash, engine="live", notes=notes, session=self.ground.name
-        )
+        return result(strategy, self.feeds, bars, cash=self.cash, engine="live", notes=notes, session=self.ground.name)
 
     def _stopped(self, why: str) -> None:
         self.ground.records.commit([(STOP, self.ground.name, {"why": why})])

@@ -45,10 +45,10 @@ class AlpacaVenue:
 
     @property
     def is_real(self) -> bool:
-        """Whether real money is at stake: not on paper, and not on this machine."""
-        from brokers.alpaca.address import is_on_this_machine
+        """Whether real money is at stake: not on this machine, and not on paper, or at the live host all the same."""
+        from brokers.alpaca.address import is_live_host, is_on_this_machine
 
-        return not self.paper and not is_on_this_machine(self._base_url)
+        return not is_on_this_machine(self._base_url) and (not self.paper or is_live_host(self._base_url))
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -7,10 +7,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
-if TYPE_CHECKING:
-    from framework.live.story import Line
+from framework.live.story import Line, day_of
 
 ROOT, SESSION = "switchback", "switchback.live"
 
@@ -37,7 +36,7 @@ class Lines(logging.Handler):
     def _write(self, line: Line) -> None:
         if line.at.date() != self._day:
             self._day = line.at.date()
-            self._print(f"{self._day:%A, %Y-%m-%d}, times of {line.at.tzinfo}", _DIM)
+            self._print(day_of(line), _DIM)
         self._print(str(line), _YELLOW if line.is_warning else "")
 
     def _print(self, text: str, colour: str) -> None:

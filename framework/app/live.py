@@ -6,11 +6,10 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
-    from brokers import AlpacaVenue
     from framework.live.settings import Live
     from framework.ports import Source
     from framework.result import Result
@@ -69,11 +68,12 @@ def main(options: argparse.Namespace) -> None:
 
 
 def _run(strategy: Any, side: Side, options: argparse.Namespace, how: dict[str, Any]) -> Result:
+    from brokers import AlpacaVenue
     from feeds import AlpacaBars
     from framework.runner import run
 
     source = AlpacaBars(side.symbols, feed=options.feed, **side.access)
-    venue = side.venue(paper=not options.real)
+    venue = AlpacaVenue(paper=not options.real, **side.access)
     if options.feed != "test":
         venue.check(side.symbols)
     return run(strategy, source=source, venue=venue, live=_live(options), **how)
@@ -81,21 +81,29 @@ def _run(strategy: Any, side: Side, options: argparse.Namespace, how: dict[str, 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """The other side: what is traded there, and what both adapters need to reach it (nothing: Alpaca's hosts)."""
+    """What is traded, and how both adapters reach it: None is Alpaca's own hosts, and the user's own keys."""
 
     symbols: tuple[str, ...]
-    access: dict[str, str]
+    base_url: str | None = None
+    key: str | None = field(default=None, repr=False)
+    secret: str | None = field(default=None, repr=False)
 
-    def venue(self, *, paper: bool) -> AlpacaVenue:
-        from brokers import AlpacaVenue
+    @property
+    def access(self) -> Access:
+        return {"base_url": self.base_url, "key": self.key, "secret": self.secret}
 
-        return AlpacaVenue(paper=paper, **self.access)
+
+class Access(TypedDict):
+    base_url: str | None
+    key: str | None
+    secret: str | None
 
 
 @contextmanager
 def _side(options: argparse.Namespace) -> Iterator[Side]:
     """Give the other side; a sandbox of its own lives as long as the block."""
     from framework.app.options import listed
+    from framework.trade import told_clock
 
     symbols = tuple(listed(options.symbols))
     if options.sandbox is OWN:
@@ -103,9 +111,11 @@ def _side(options: argparse.Namespace) -> Iterator[Side]:
 
         played = _played(options, symbols)
         with Sandbox(played, speed=options.speed) as sandbox:
-            yield Side(tuple(each for source in played for each in source.symbols), sandbox.access)
+            yield Side(tuple(each for source in played for each in source.symbols), **sandbox.access)
         return
-    yield Side(symbols, {"base_url": options.sandbox} if options.sandbox else {})
+    if options.sandbox:
+        told_clock(options.sandbox)  # what is not there is said before anything else is asked
+    yield Side(symbols, options.sandbox)
 
 
 def _played(options: argparse.Namespace, symbols: tuple[str, ...]) -> list[Source]:
@@ -123,14 +133,13 @@ def _live(options: argparse.Namespace) -> Live:
     from framework.live.settings import Live
 
     grace = {} if options.grace is None else {"grace": options.grace}
-    return Live(
-        session=options.session, adopt=tuple(listed(options.adopt)), real_money=options.yes_real_money, **grace
-    )
+    return Live(session=options.session, adopt=tuple(listed(options.adopt)), real_money=options.yes_real_money, **grace)
 
 
 def _check(options: argparse.Namespace) -> None:
     """Raise `ConfigError` where options do not go together; ask for the account's number where it is real money."""
     from framework.errors import ConfigError
+    from framework.live.lockstep import is_loopback
 
     if options.sandbox is not OWN:
         for name in ("bars", "day", "speed"):
@@ -138,6 +147,8 @@ def _check(options: argparse.Namespace) -> None:
                 raise ConfigError(f"--{name} is for a sandbox that is started for the run; add --sandbox")
         if not options.symbols:
             raise ConfigError("a session needs to know what to trade; give --symbols AAPL,TSLA")
+    if isinstance(options.sandbox, str) and not is_loopback(options.sandbox):
+        raise ConfigError(f"--sandbox {options.sandbox} is not on this machine, where sandboxes are; leave it out")
     if options.yes_real_money and not options.real:
         raise ConfigError("--yes-real-money goes with --real; without it nothing real is traded")
     if options.real and not options.yes_real_money:

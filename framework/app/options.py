@@ -83,7 +83,8 @@ def alpaca(options: argparse.Namespace) -> AlpacaBars:
 def _sample(options: argparse.Namespace) -> Source:
     from feeds import SampleBars
 
-    return SampleBars(listed(options.symbols) or ["ACME"], seed=options.seed, **_given(options, "start", "end", "timeframe"))
+    given = _given(options, "start", "end", "timeframe")
+    return SampleBars(listed(options.symbols) or ["ACME"], seed=options.seed, **given)
 
 
 def add_pieces(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:

@@ -22,7 +22,8 @@ from framework.engine.translate import order_request, symbol_of
 from framework.errors import ConfigError, Unsupported
 from framework.live.commands import Cancel, Command, Replace, Submit
 from framework.live.identity import ClientOrderId
-from framework.live.records import CANCEL, INTENT, REPLACE, UPDATE, Record, Records
+from framework.live.journal import Record
+from framework.live.records import CANCEL, INTENT, REPLACE, UPDATE, Records
 from framework.model import OrderGroup, OrderStatus, OrderUpdate
 
 Send = Callable[[Command], None]

@@ -11,15 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from framework.live.journal import SqliteJournal
+from framework.live.journal import Dated, Record, SqliteJournal
 
 START, STOP = "start", "stop"
 INTENT, CANCEL, REPLACE = "intent", "cancel", "replace"
 UPDATE, POSITION = "update", "position"
 BARS, REVISION, LINK, REMARK = "bars", "revision", "link", "remark"
-
-Record = tuple[str, str, Mapping[str, Any]]
-
 
 Tell = Callable[[datetime, Record], None]
 """What hears of each record, at the session's time."""
@@ -33,25 +30,22 @@ class Records:
 
     def __init__(self, journal: SqliteJournal, tell: Tell | None = None) -> None:
         self._journal, self._tell = journal, tell
-        self._waiting: list[Record] = []
-        self._untold: list[tuple[datetime, Record]] = []
+        self._waiting: list[Dated] = []
+        self._untold: list[Dated] = []
         self._lock = threading.Lock()
 
     def append(self, kind: str, key: str, body: Mapping[str, Any]) -> None:
         """Write a record soon."""
         with self._lock:
-            self._waiting.append((kind, key, body))
-            self._note([(kind, key, body)])
+            self._waiting += self._noted([(kind, key, body)])
         self.tell()
 
     def commit(self, records: Iterable[Record] = ()) -> None:
         """Write these records and all that wait, in their order; return when they are on the disk."""
         with self._lock:
-            new = list(records)
-            waiting, self._waiting = [*self._waiting, *new], []
-            self._note(new)
+            waiting, self._waiting = [*self._waiting, *self._noted(records)], []
         if waiting:
-            self._journal.append_many(waiting)
+            self._journal.append_dated(waiting)
 
     def tell(self) -> None:
         """Tell what has not been told yet."""
@@ -67,7 +61,10 @@ class Records:
         """Whether something is to be written."""
         return bool(self._waiting)
 
-    def _note(self, records: Iterable[Record]) -> None:
+    def _noted(self, records: Iterable[Record]) -> list[Dated]:
+        """Return records with their time: when they were made, whenever they are written."""
+        at = self._journal.now()
+        noted = [(at, record) for record in records]
         if self._tell is not None:
-            at = self._journal.now()
-            self._untold += [(at, record) for record in records]
+            self._untold += noted
+        return noted

@@ -63,9 +63,26 @@ class Life:
     ended: datetime | None = None
 
     @property
+    def is_filled(self) -> bool:
+        """Whether it was filled in full."""
+        return self.status is OrderStatus.FILLED
+
+    @property
     def average(self) -> float | None:
         """The average price of its fills."""
         return self.value / self.filled if self.filled else None
+
+    def outcome(self, zone: tzinfo) -> str:
+        """Return what became of it, such as `filled at 126.84, 10:17` or `10 filled at 126.84, canceled 10:20`."""
+        told = []
+        if self.average is not None:
+            told.append(f"{'' if self.is_filled else f'{self.filled:g} '}filled at {money(self.average)}")
+        if self.ended is None:
+            told.append("open")
+        else:
+            word = "" if self.is_filled else f"{self.status.value} "
+            told.append(f"{word}{self.ended.astimezone(zone):%H:%M}")
+        return ", ".join(told) + (f" ({self.reason})" if self.reason else "")
 
     def hear(self, update: OrderUpdate) -> None:
         """Take news of the order; what comes after its end are late fills."""
@@ -103,6 +120,13 @@ class Story:
         """The orders that are not over, by client order id."""
         return {name: life for name, life in self.lives.items() if life.ended is None}
 
+    def told(self, *, only_open: bool = False) -> Iterator[Line]:
+        """Yield each order's life in a line, in the order in which they were sent."""
+        for name, life in (self.open if only_open else self.lives).items():
+            sent = life.sent.astimezone(self.zone)
+            text = f"{short(name)} {asked(life.request, sent)}: {life.outcome(self.zone)}"
+            yield Line(sent, life.request.symbol, text)
+
     def take(self, at: datetime, kind: str, key: str, body: Mapping[str, Any]) -> list[Line]:
         """Take one record and return the lines that it makes, mostly one."""
         told = list(self._read(at.astimezone(self.zone), kind, key, body))
@@ -121,8 +145,8 @@ class Story:
             case k if k == START:
                 return self._begun(key, body)
             case k if k == STOP:
-                self.is_running = False
-                return [("session", f"over ({body['why']})", body["why"] != "ended")]
+                self.is_running, is_orderly = False, body["why"] == "ended"
+                return [("session", "over" if is_orderly else f"cut short: {body['why']}", not is_orderly)]
             case k if k == CANCEL:
                 return [(self._symbol(key), f"{short(key)} cancel asked for")]
             case k if k == REPLACE:
@@ -181,6 +205,21 @@ class Story:
 
     def _symbol(self, key: str) -> str:
         return self.lives[key].request.symbol if key in self.lives else ""
+
+
+def dated(lines: Iterable[Line]) -> Iterator[str]:
+    """Yield lines as text, with a line of its own where a day begins."""
+    day = None
+    for line in lines:
+        if line.at.date() != day:
+            day = line.at.date()
+            yield day_of(line)
+        yield str(line)
+
+
+def day_of(line: Line) -> str:
+    """Return the line that begins a day."""
+    return f"{line.at:%A, %Y-%m-%d}, times of {line.at.tzinfo}"
 
 
 _WORDS = {
