@@ -173,24 +173,14 @@ def _url(text: str) -> str:
 
 @contextmanager
 def _endable() -> Iterator[None]:
-    """Let the first Ctrl-C (or SIGTERM) end the session in order, and the second end the process."""
+    """Let SIGTERM, which a service is stopped with, be what Ctrl-C is: the session ends in order."""
     import signal
 
-    def end(number: int, frame: object) -> None:
-        for each in before:
-            signal.signal(each, signal.SIG_DFL)
-        print("switchback: ending the session; once more to kill it", file=sys.stderr)
-        raise KeyboardInterrupt
-
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM") if hasattr(signal, name)]
-    before = {each: signal.getsignal(each) for each in numbers}
-    for each in numbers:
-        signal.signal(each, end)
+    before = signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
     try:
         yield
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        signal.signal(signal.SIGTERM, before)
 
 
 def _tell(result: Result) -> None:

@@ -21,6 +21,7 @@ from framework.engine.live_data import LiveData, Row, last_time, row
 from framework.engine.timers import Zoned
 from framework.live.bridge import Bridge
 from framework.live.commands import End, Idle, Instant
+from framework.live.ending import ended_by_interrupt
 from framework.live.records import BARS, LINK, REMARK, REVISION, Records
 from framework.live.windows import Growing, ending
 from framework.model import Bar, Link, OrderUpdate, Quote, Remark, Revision, Snapshot, Timeframe, Trade
@@ -123,13 +124,20 @@ class Loop:
     # -- live
 
     def go_on(self) -> None:
-        """Take what arrives until the end; an interrupt (Ctrl-C) ends it too."""
+        """Take what arrives until the end; an interrupt (Ctrl-C) ends it too, a second one at once."""
         try:
-            while not self._is_over:
-                self._turn()
+            with ended_by_interrupt(self._interrupted):
+                while not self._is_over:
+                    self._turn()
         except KeyboardInterrupt:
-            self.tally.notes.append("interrupted")
+            self.tally.notes.append("interrupted twice: what was going on was not finished")
         self._line.records.commit()
+
+    def _interrupted(self) -> None:
+        """End when what is at hand is done; the waiting loop wakes."""
+        self._is_over = True
+        self.tally.notes.append("interrupted")
+        self._line.bridge.post(End())
 
     def _turn(self) -> None:
         news = self._line.bridge.wait(0.0 if self._line.records.is_waiting else TICK)
