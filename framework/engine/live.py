@@ -71,7 +71,7 @@ class Line:
     is_told: bool
     windows: tuple[Growing, ...] = ()
     restore: Callable[[Any], None] = lambda strategy: None
-    checked: Callable[[Snapshot], list[Remark]] = lambda snapshot: []
+    checked: Callable[[Any, Snapshot], list[Remark]] = lambda strategy, snapshot: []
 
 
 class LiveCerebro(Zoned, MendedCerebro):
@@ -161,7 +161,7 @@ class Loop:
             case Quote() | Trade():
                 self._each("notify_quote" if isinstance(news, Quote) else "notify_tick", news)
             case Snapshot():
-                for remark in self._line.checked(news):
+                for remark in self._line.checked(self._strategies[0], news):
                     self._told(remark)
             case Link() | Revision() | Remark():
                 self._told(news)

@@ -262,11 +262,6 @@ class LiveBroker(RuledBroker):
         super().next()
         self.positions.update(hidden)
 
-    def adopt(self, data: Any, size: float, price: float) -> None:
-        """Take a position that is in the account already into the session's ledger; cash stays as it is."""
-        whole = int(size) if size == int(size) else size
-        self.positions[data].fix(whole, price)
-
     @property
     def open_ids(self) -> Mapping[str, Any]:
         """The open orders by their client order id."""
