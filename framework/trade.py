@@ -203,6 +203,7 @@ class _Session:
         except BaseException as error:
             self._stopped(type(error).__name__)
             raise
+        self.ground.io.call(self.ground.hub.settle())
         self._stopped("ended")
         notes = [*self.notes, *cerebro.tally.told(), *_open(broker)]
         bars = {data.p.symbol: _columns(data, number(self.feeds[0].opens_at)) for data in datas if not data.p.is_made}

@@ -130,11 +130,11 @@ class Loop:
                 while not self._is_over:
                     self._turn()
         except KeyboardInterrupt:
-            self.tally.notes.append("interrupted twice: what was going on was not finished")
+            self.tally.notes.append("interrupted")
         self._line.records.commit()
 
     def _interrupted(self) -> None:
-        """End when what is at hand is done; the waiting loop wakes."""
+        """End when what is at hand is done; the loop wakes where it waits."""
         self._is_over = True
         self.tally.notes.append("interrupted")
         self._line.bridge.post(End())

@@ -126,10 +126,13 @@ class Hub:
         """Let something run until the session ends; its error ends the session."""
         self._begin(work)
 
-    async def end(self, patience: float = PATIENCE) -> None:
-        """End all that runs, once what was asked for is answered; what is not by then, the next run looks up."""
-        if self._asked and not self._failed.done():
+    async def settle(self, patience: float = PATIENCE) -> None:
+        """Wait until what was asked for is answered; what is not by then, the next run looks up."""
+        if self._asked:
             await self._done(asyncio.ensure_future(_all_done(self._asked)), patience)
+
+    async def end(self) -> None:
+        """End all that runs."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
