@@ -34,7 +34,7 @@ def _again(
     broker: LiveBroker, strategy: Any, feeds: Mapping[str, LiveData], orders: Mapping[str, Any], step: Step
 ) -> None:
     if step.update is None:
-        settle(broker, strategy, _feed(feeds, step.symbol), step.quantity, step.price)
+        settle(broker, strategy, _feed(feeds, step.symbol), step.quantity, step.price, step.at)
     elif (order := orders.get(step.update.client_order_id)) is not None:
         told = broker.relive(order, step.update)
         if told is not None:

@@ -5,12 +5,13 @@ The ledger, the strategy's trades and the recorder take them in; the strategy is
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import backtrader as bt
 
 from framework.engine.booking import book
-from framework.engine.live_data import last_time
+from framework.engine.live_data import number
 
 
 def take_in(strategy: Any, told: Any) -> None:
@@ -23,15 +24,15 @@ def take_in(strategy: Any, told: Any) -> None:
     strategy.analyzers.recorder.follow(told)
 
 
-def settle(broker: Any, strategy: Any, data: Any, size: float, price: float) -> None:
-    """Set a position to what the account says, at a price; cash stays as it is."""
+def settle(broker: Any, strategy: Any, data: Any, size: float, price: float, at: datetime) -> None:
+    """Set a position to what the account said at a time (aware), at a price; cash stays as it is."""
     delta = size - broker.positions[data].size
     if not delta:
         return
     kind = bt.BuyOrder if delta > 0 else bt.SellOrder
     order = kind(owner=strategy, data=data, size=_whole(abs(delta)), price=price, pricelimit=price, simulated=True)
-    cash, time = broker.cash, max(last_time(data), 1.0)
-    book(broker, order, _whole(abs(delta)), price, time)
+    cash = broker.cash
+    book(broker, order, _whole(abs(delta)), price, number(at))
     broker.cash = cash
     take_in(strategy, order.clone())
 
