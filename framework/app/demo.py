@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 SYMBOLS = ("ACME", "GLOBEX")
 DAYS = ("2026-09-01", "2026-09-30")
-FLIPPED = ("2026-09-01", "2026-09-02")
-"""The days that are traded live: every instant of them goes through real sockets."""
+FLIPPED = "2026-09-01"
+"""The day that is traded live: every instant of it goes through real sockets."""
 LOT = 20_000
 
 DIFFERENT = 1
@@ -46,11 +46,12 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _flip(strategy: Any) -> bool:
-    """Backtest some days and trade them live, show both, and return whether they came out alike."""
+    """Backtest a day and trade it live, show both, and return whether they came out alike."""
     from framework.app import show
 
-    print("\nNow the flag. The same strategy trades the first two of these days live: a sandbox on this")
-    print("machine speaks Alpaca's dialect, and bars, orders and fills go through real sockets.\n")
+    print("\nNow the flag. The same strategy trades the first of these days live: a sandbox")
+    print("on this machine speaks Alpaca's dialect, and every bar, order and fill goes")
+    print("through real sockets.\n")
     backtest, live = _both(strategy)
     found = show.both(backtest, live)
     print(f"\nIts journal: switchback journal {live.session}")
@@ -63,7 +64,7 @@ def _both(strategy: Any) -> tuple[Result, Result]:
     from framework.app.sandbox import Sandbox
     from framework.runner import run
 
-    bars = SampleBars(SYMBOLS, *FLIPPED)
+    bars = SampleBars(SYMBOLS, FLIPPED, FLIPPED)
     backtest = run(strategy, source=bars, venue=AlpacaVenue(), warmup=0, lot=LOT)
     with Sandbox(bars) as sandbox:
         source = AlpacaBars(SYMBOLS, **sandbox.access)

@@ -16,11 +16,14 @@ Row = tuple[Any, ...]
 
 
 def rows(found: Result) -> Mapping[str, list[Row]]:
-    """Return the rows of a run's tables by their names; an order's number counts from the run's first."""
+    """Return the rows of a run's tables by their names.
+
+    An order's number counts from the run's first, and its `reason` is left out: it is the venue's own text.
+    """
     return {
         "trade": list(found.trades.itertuples(index=False, name=None)),
         "fill": _numbered(found.fills, found.orders),
-        "order": _numbered(found.orders, found.orders),
+        "order": _numbered(found.orders.drop(columns="reason"), found.orders),
         "value of the account": list(found.equity.items()),
     }
 

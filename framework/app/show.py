@@ -34,15 +34,17 @@ def both(backtest: Result, live: Result) -> list[str]:
         console.print(f"They differ in {len(found)} things:", style="bold red")
     for each in found:
         console.print(f"  {each}", highlight=False, markup=False)
-    counts = ", ".join(f"{len(each):,} {name}" for name, each in _counted(backtest).items())
     if not found:
-        console.print("Their difference: [bold green]none[/].", f"Compared row by row: {counts}.", highlight=False)
+        counts = ", ".join(f"{len(each):,} {name}" for name, each in _counted(backtest).items())
+        console.print(
+            "Their difference: [bold green]none[/]", f"Compared row by row: {counts}.", sep="\n", highlight=False
+        )
     return found
 
 
 def _counted(found: Result) -> dict[str, Sized]:
     """Return what is compared of a run, by what it is called."""
-    return {"trades": found.trades, "fills": found.fills, "orders": found.orders, "values of the account": found.equity}
+    return {"trades": found.trades, "fills": found.fills, "orders": found.orders, "account values": found.equity}
 
 
 def side_by_side(backtest: Result, live: Result) -> Table:
@@ -50,13 +52,16 @@ def side_by_side(backtest: Result, live: Result) -> Table:
     zone = backtest.calendar.zone
     rows = list(zip_longest(_trades(backtest), _trades(live)))
     more = f" (the last {TRADES_SHOWN} of {len(rows):,})" if len(rows) > TRADES_SHOWN else ""
-    table = Table(title=f"Trades{more}, times of {zone.key}", title_justify="left", box=None, pad_edge=False)
-    for name in ("symbol", "size", "backtest", "at", "P&L", "", "live", "at", "P&L"):
-        table.add_column(name, justify="right" if name in ("size", "at", "P&L") else "left")
+    table = Table(
+        title=f"Trades{more}, times of {zone.key}", title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0)
+    )
+    for name in ("symbol", "size", "entered", "left", "backtest", "P&L", "", "live", "P&L"):
+        table.add_column(name, justify="right" if name in ("size", "backtest", "live", "P&L") else "left", no_wrap=True)
     for one, other in rows[-TRADES_SHOWN:]:
-        present = one or other
+        entered, left = (at.tz_convert(zone) for at in ((one or other).entry_time, (one or other).exit_time))
         mark = "[green]=[/]" if one == other else "[bold red]≠[/]"
-        table.add_row(present.symbol, f"{present.size:,g}", *_half(one, zone), mark, *_half(other, zone))
+        when = f"{entered:%m-%d %H:%M}", f"{left:%H:%M}"
+        table.add_row((one or other).symbol, f"{(one or other).size:,g}", *when, *_half(one), mark, *_half(other))
     return table
 
 
@@ -64,11 +69,11 @@ def _trades(found: Result) -> list[Any]:
     return list(found.trades.itertuples(index=False))
 
 
-def _half(row: Any, zone: ZoneInfo) -> Sequence[str]:
+def _half(row: Any) -> tuple[str, str]:
+    """Return a trade's prices, and what it brought."""
     if row is None:
-        return "-", "", ""
-    left = row.exit_time.tz_convert(zone)
-    return f"{row.entry_time.tz_convert(zone):%m-%d %H:%M}-{left:%H:%M}", f"{row.exit_price:,.2f}", f"{row.pnl:,.2f}"
+        return "none", ""
+    return f"{row.entry_price:,.2f} > {row.exit_price:,.2f}", f"{row.pnl:,.2f}"
 
 
 def written(paths: Iterable[Path]) -> None:
