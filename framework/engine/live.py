@@ -8,7 +8,6 @@ go by the clock.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,12 +20,11 @@ from framework.engine.timers import Zoned
 from framework.live.bridge import Bridge
 from framework.live.clock import pace
 from framework.live.commands import End, Idle, Instant
+from framework.live.ending import ended_by_interrupt
 from framework.live.records import BARS, LINK, REMARK, REVISION, Records
 from framework.live.windows import Growing, ending
-from framework.model import Bar, Link, OrderUpdate, Quote, Remark, Revision, Snapshot, Timeframe, Trade
+from framework.model import Bar, Link, OrderStatus, OrderUpdate, Quote, Remark, Revision, Snapshot, Timeframe, Trade
 from framework.ports import Clock
-
-log = logging.getLogger("switchback.live")
 
 FRESH = 30.0
 """Seconds after its end from which on a bar is no news of the market as it is: then no position is opened on it."""
@@ -105,6 +103,7 @@ class Loop:
             self._windows.setdefault(window.symbol, []).append(window)
         self._is_over = self._is_restored = False
         self._down: set[str] = set()
+        self._expired: list[OrderUpdate] = []
         self._at: datetime | None = None
         self._latest: datetime | None = None
 
@@ -127,13 +126,23 @@ class Loop:
     # -- live
 
     def go_on(self) -> None:
-        """Take what arrives until the end; an interrupt (Ctrl-C) ends it too."""
+        """Take what arrives until the end; an interrupt (Ctrl-C) ends it too, a second one at once."""
         try:
-            while not self._is_over:
-                self._turn()
+            with ended_by_interrupt(self._interrupted):
+                while not self._is_over:
+                    self._turn()
         except KeyboardInterrupt:
             self.tally.notes.append("interrupted")
+        for update in self._expired:
+            self._broker.take(update)
+        self._cerebro._brokernotify()
         self._line.records.commit()
+
+    def _interrupted(self) -> None:
+        """End when what is at hand is done; the loop wakes where it waits."""
+        self._is_over = True
+        self.tally.notes.append("interrupted")
+        self._line.bridge.post(End())
 
     def _turn(self) -> None:
         news = self._line.bridge.wait(0.0 if self._line.records.is_waiting else TICK)
@@ -217,7 +226,7 @@ class Loop:
             data.feed(each)
         if rows:
             self._restored()
-        for update in updates:
+        for update in self._due(updates, rows):
             self._broker.take(update)
         cerebro._storenotify()
         cerebro._datanotify()
@@ -234,6 +243,16 @@ class Loop:
             self._broker.depart()
         self._is_over |= bool(cerebro._event_stop)
         self._spread_word()
+
+    def _due(self, updates: Iterable[OrderUpdate], rows: Mapping[LiveData, Row]) -> list[OrderUpdate]:
+        """Return the news that are told now: in lock-step an order expires with its feed's next bar, as stock's do."""
+        waiting, self._expired = [*self._expired, *updates], []
+        due: list[OrderUpdate] = []
+        for each in waiting:
+            order = self._broker.open_ids.get(each.client_order_id)
+            is_early = each.status is OrderStatus.EXPIRED and order is not None and order.data not in rows
+            (self._expired if self._line.is_told and is_early else due).append(each)
+        return due
 
     def _spread_word(self) -> None:
         """Notify orders at once, and send what is asked for in answer, until nothing is left to say.
@@ -271,8 +290,7 @@ class Loop:
         self._spread_word()
 
     def _say(self, text: str, news: Any) -> None:
-        """Tell the user, and the strategy through `notify_store`."""
-        log.info(text)
+        """Tell the strategy, through `notify_store`."""
         self._cerebro.notify_store(text, news)
         for strategy in self._strategies:
             strategy.notify_store(text, news)

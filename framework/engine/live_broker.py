@@ -21,7 +21,8 @@ from framework.engine.translate import order_request, symbol_of
 from framework.errors import ConfigError, Unsupported
 from framework.live.commands import Cancel, Command, Replace, Submit
 from framework.live.identity import ClientOrderId
-from framework.live.records import CANCEL, INTENT, REPLACE, UPDATE, Record, Records
+from framework.live.journal import Record
+from framework.live.records import CANCEL, INTENT, REPLACE, UPDATE, Records
 from framework.model import OrderGroup, OrderStatus, OrderUpdate
 
 Send = Callable[[Command], None]
@@ -119,6 +120,7 @@ class LiveBroker(RuledBroker):
             self._records.commit([self._intent(group, orders) for group, orders in groups])
             for group, _ in groups:
                 self._send(Submit(group))
+            self._records.tell()
 
     def _made(self, orders: Sequence[Any]) -> tuple[OrderGroup, Sequence[Any]]:
         requests = []

@@ -62,7 +62,7 @@ def clock_told(base_url: str) -> Exchange[Told]:
     try:
         answer = yield HttpRequest("GET", f"{base_url}/_sandbox/clock")
     except ConnectionLost as lost:
-        raise ConfigError(f"{base_url} does not answer ({lost}); is the sandbox running?") from None
+        raise ConfigError(f"{base_url} does not answer; start one there: switchback sandbox") from lost
     if answer.status != 200:
         raise ConfigError(f"{base_url} is on this machine, but it is no sandbox (HTTP {answer.status})")
     return Told.read(answer.decode())
