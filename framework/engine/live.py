@@ -23,7 +23,7 @@ from framework.live.commands import End, Idle, Instant
 from framework.live.ending import ended_by_interrupt
 from framework.live.records import BARS, LINK, REMARK, REVISION, Records
 from framework.live.windows import Growing, ending
-from framework.model import Bar, Link, OrderStatus, OrderUpdate, Quote, Remark, Revision, Snapshot, Timeframe, Trade
+from framework.model import Bar, Link, OrderUpdate, Quote, Remark, Revision, Snapshot, Timeframe, Trade
 from framework.ports import Clock
 
 FRESH = 30.0
@@ -103,7 +103,6 @@ class Loop:
             self._windows.setdefault(window.symbol, []).append(window)
         self._is_over = self._is_restored = False
         self._down: set[str] = set()
-        self._expired: list[OrderUpdate] = []
         self._at: datetime | None = None
         self._latest: datetime | None = None
 
@@ -133,9 +132,6 @@ class Loop:
                     self._turn()
         except KeyboardInterrupt:
             self.tally.notes.append("interrupted")
-        for update in self._expired:
-            self._broker.take(update)
-        self._cerebro._brokernotify()
         self._line.records.commit()
 
     def _interrupted(self) -> None:
@@ -226,7 +222,7 @@ class Loop:
             data.feed(each)
         if rows:
             self._restored()
-        for update in self._due(updates, rows):
+        for update in updates:
             self._broker.take(update)
         cerebro._storenotify()
         cerebro._datanotify()
@@ -243,16 +239,6 @@ class Loop:
             self._broker.depart()
         self._is_over |= bool(cerebro._event_stop)
         self._spread_word()
-
-    def _due(self, updates: Iterable[OrderUpdate], rows: Mapping[LiveData, Row]) -> list[OrderUpdate]:
-        """Return the news that are told now: in lock-step an order expires with its feed's next bar, as stock's do."""
-        waiting, self._expired = [*self._expired, *updates], []
-        due: list[OrderUpdate] = []
-        for each in waiting:
-            order = self._broker.open_ids.get(each.client_order_id)
-            is_early = each.status is OrderStatus.EXPIRED and order is not None and order.data not in rows
-            (self._expired if self._line.is_told and is_early else due).append(each)
-        return due
 
     def _spread_word(self) -> None:
         """Notify orders at once, and send what is asked for in answer, until nothing is left to say.
