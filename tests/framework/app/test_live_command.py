@@ -83,7 +83,7 @@ def test_a_session_on_a_sandbox_of_its_own(strategy: str, bars: str, capsys: pyt
     assert "sandbox account that ends in" in shown.err
     assert "#1-" in shown.err
     assert "filled 7 at" in shown.err
-    assert "Trades on SPY, IBM, 1Min bars" in shown.out
+    assert "Trades on IBM, SPY, 1Min bars" in shown.out
     assert "is still open at the" in shown.out
     assert "switchback journal mine" in shown.out
 
@@ -111,7 +111,7 @@ def test_the_journal_shows_the_same_lines_afterwards(
     assert main(["journal", "mine", "--kind", "stop"]) == 0
     assert "session  over" in capsys.readouterr().out
     assert main(["journal", "mine", "--orders", "--tail", "1"]) == 0
-    assert "buy 1 limit 1.00: open" in capsys.readouterr().out
+    assert "buy 1 limit 1.00 until canceled: open" in capsys.readouterr().out
     assert main(["journal", "mine", "--json", "--tail", "1"]) == 0
     assert json.loads(capsys.readouterr().out)["kind"] == "stop"
 

@@ -111,7 +111,7 @@ def test_a_life_is_one_line(end: list[tuple[OrderStatus, float]], shown: str) ->
         (POSITION, "IBM", {"quantity": 4, "price": 101.5}, "IBM      position taken over: 4 at 101.50"),
         (STOP, "dip", {"why": "ended"}, "session  over"),
         (STOP, "dip", {"why": "ValueError"}, "session  cut short: ValueError"),
-        (REVISION, "SPY", {"bar": Bar("SPY", AT, 5, 5, 5, 5.5, 1), "was": None}, "SPY      the bar of 10:00 was changed"),
+        (REVISION, "SPY", {"bar": Bar("SPY", AT, 5, 5, 5, 5.5, 1), "was": None}, "SPY      the bar of 10:00"),
     ],
 )  # fmt: skip
 def test_other_records_are_a_line_each(kind: str, key: str, body: Mapping[str, Any], shown: str) -> None:
