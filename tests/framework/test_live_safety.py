@@ -127,9 +127,10 @@ def test_paper_is_the_default_and_real_money_is_refused_before_anything_is_sent(
     for how in (True, Live(real_money="PA999")):
         with pytest.raises(ConfigError, match="this is real money"):
             live(sandbox, how)
-    assert sandbox.state()["requests"].get("POST /v2/orders", 0) == 0
+    assert sandbox.state()["requests"].get("orders", 0) == 0
     number = "PA0000000000"
     assert live(sandbox, Live(real_money=number)).session
+    assert sandbox.state()["requests"]["orders"] > 0
 
 
 def test_a_source_that_is_not_live_is_refused(sandbox: Sandbox) -> None:
