@@ -72,14 +72,14 @@ class Rig:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """A session that is open: everything that the later steps need."""
+    """A session that is open: everything that the later steps need. `control` is the way to a sandbox's own side."""
 
     name: str
     clock: Clock
     records: Records
     past: Past
     io: Any
-    http: Any
+    control: Any
     hub: Hub
     heard: Heard
     base_url: str
@@ -132,10 +132,12 @@ def _opened(
     told = isinstance(clock, VenueClock) and clock.speed is None
     # In lock-step a minute is no time at all, and the sandbox counts no requests.
     http = rig.http(venue.rules.venue, clock, None if told else live.requests)
+    control = rig.http("sandbox", clock, None)
     series = [(symbol, source.timeframe) for source in sources for symbol in source.symbols]
 
     async def begun() -> tuple[Hub, Heard]:
         await http.__aenter__()
+        await control.__aenter__()
         heard = Heard(clock)
         session = Session(name, clock, http, records, heard)
         hub = Hub(bridge, session, venue, Slicer(series, live.grace), gathers=told)
@@ -144,11 +146,12 @@ def _opened(
 
     async def ended() -> None:
         await hub.end()
+        await control.__aexit__(None, None, None)
         await http.__aexit__(None, None, None)
 
     hub, heard = io.call(begun())
     stack.callback(lambda: io.call(ended()))
-    return Ground(name, clock, records, past, io, http, hub, heard, base_url)
+    return Ground(name, clock, records, past, io, control, hub, heard, base_url)
 
 
 async def _following(ground: Ground, sources: Sequence[LiveSource], feeds: Sequence[Feed]) -> None:
@@ -160,11 +163,11 @@ async def _following(ground: Ground, sources: Sequence[LiveSource], feeds: Seque
         await hub.listen(source, {symbol: at for symbol in source.symbols if (at := since[symbol])})
     if ground.is_told:
         assert isinstance(ground.clock, VenueClock)
-        hub.begin(LockStep(hub, ground.http, ground.clock, ground.heard, ground.base_url).run())
+        hub.begin(LockStep(hub, ground.control, ground.clock, ground.heard, ground.base_url).run())
         return
     hub.begin(watch_account(hub, ground.clock))
     if isinstance(ground.clock, VenueClock):
-        hub.begin(keep_time(hub, ground.http, ground.clock, ground.base_url))
+        hub.begin(keep_time(hub, ground.control, ground.clock, ground.base_url))
 
 
 @dataclass(frozen=True, slots=True)
