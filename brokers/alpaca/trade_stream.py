@@ -51,6 +51,8 @@ class TradeStream:
             async for frame in socket:
                 if streams.is_text(frame.type):
                     await self._hear(connection, frame.data)
+        except ConnectionError:
+            pass  # cut while a ping was answered
         finally:
             await self._audience.discard(connection)
             connection.free(self.slots)

@@ -68,7 +68,7 @@ class Streams:
     def __init__(self, market: Market, plan: Plan, waits: Waits, connections: int, tick: Tick) -> None:
         self.market, self.plan, self.waits = market, plan, waits
         self._tick = tick
-        self._clients: dict[Endpoint, set[Client]] = {endpoint: set() for endpoint in ENDPOINTS}
+        self._clients: dict[Endpoint, dict[Client, None]] = {endpoint: {} for endpoint in ENDPOINTS}
         self._slots = {endpoint: Slots(connections) for endpoint in ENDPOINTS}
         market.faults.know(FAULTS)
 
@@ -130,14 +130,16 @@ class Streams:
         is_msgpack = request.headers.get("Content-Type") == "application/msgpack"
         assert isinstance(request.transport, asyncio.Transport)
         client = Client(connection, conversation, request.transport, is_msgpack)
-        self._clients[endpoint].add(client)
+        self._clients[endpoint][client] = None
         ticking = asyncio.ensure_future(self._tick(endpoint))
         try:
             await self._greet(client, request)
             await self._converse(client, socket)
+        except ConnectionError:
+            pass  # cut while a ping was answered
         finally:
             ticking.cancel()
-            self._clients[endpoint].discard(client)
+            self._clients[endpoint].pop(client, None)
             await self.market.audiences[endpoint.stream].discard(connection)
             if conversation.is_authenticated:
                 connection.free(slots)

@@ -81,7 +81,7 @@ class Market:
 
     `speed` is 1 for real time, 60 for a minute a second, None for lock-step. `state` is a file that keeps
     the book and the credentials; `seed` decides what is random and the ids. The clock starts when the first bar begins.
-    `io` tells I/O time (the world's unless given); what waits does so by the timers of the running loop, which must agree.
+    `io` tells I/O time (the world's unless given): it must agree with the timers of the running loop.
     """
 
     def __init__(

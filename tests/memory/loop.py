@@ -13,7 +13,7 @@ import selectors
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -24,6 +24,10 @@ HOST = "127.0.0.1"
 
 WINDOW = 1 << 18
 """Bytes that a line holds before its writer has to wait, as the buffers of a kernel do."""
+
+
+PIECE = 1 << 16
+"""Bytes that are read at a time."""
 
 
 class Stuck(RuntimeError):
@@ -47,7 +51,7 @@ class MemoryLoop(asyncio.SelectorEventLoop):
     def _jump(self, seconds: float | None) -> None:
         if seconds is None:
             raise Stuck("everybody waits and nobody sleeps: what they wait for cannot come")
-        self._seconds = round(self._seconds + seconds, 9)
+        self._seconds += seconds
 
     # What asyncio's users call
 
@@ -101,16 +105,16 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 class LoopClock:
-    """The clock of a `MemoryLoop` (`framework.ports.Clock`): `at` when the loop's time is 0, and on with it."""
+    """The clock of a loop (`framework.ports.Clock`): `at` when it is made, and on as the loop's time goes."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, at: datetime = datetime(2026, 1, 5, 14, 30, tzinfo=UTC)) -> None:
-        self._loop, self._at = loop, at
+    def __init__(self, loop: asyncio.AbstractEventLoop, at: datetime) -> None:
+        self._loop, self._at, self._since = loop, at, loop.time()
 
     def now(self) -> datetime:
-        return self._at + timedelta(seconds=self._loop.time())
+        return self._at + timedelta(seconds=self.monotonic())
 
     def monotonic(self) -> float:
-        return self._loop.time()
+        return self._loop.time() - self._since
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -134,9 +138,11 @@ class Line(asyncio.Transport):
         self.name, self.peer_name = name, peer_name
         self._arrived: deque[bytes] = deque()
         self._size = 0
-        self._is_due = self._is_reading = self._is_closing = self._is_gone = False
-        self._has_ended = self._is_held = False  # the other end has said all; its writer waits
         self._is_reading = True
+        self._is_due = False  # a delivery is on its way
+        self._has_ended = False  # the other end has said all that it will
+        self._is_held = False  # the writer was told to wait
+        self._is_closing = self._is_gone = False
         self._high, self._low = 1 << 16, 1 << 14
 
     # Writing
@@ -181,7 +187,7 @@ class Line(asyncio.Transport):
         self._plan()
 
     def _arrive(self, data: bytes) -> None:
-        self._arrived.append(data)
+        self._arrived.extend(data[at : at + PIECE] for at in range(0, len(data), PIECE))
         self._size += len(data)
         self._plan()
 
@@ -269,7 +275,7 @@ class _Listening:
     async def wait_closed(self) -> None: ...
 
 
-class _Jumps(selectors.DefaultSelector):  # type: ignore[valid-type,misc]
+class _Jumps(selectors.DefaultSelector):
     """Waits for nothing: where the loop would wait, time jumps."""
 
     def __init__(self, jump: Callable[[float | None], None]) -> None:

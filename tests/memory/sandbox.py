@@ -9,10 +9,14 @@ from random import Random
 from types import TracebackType
 from typing import Any
 
+from aiohttp import web
 from memory.loop import LoopClock
 
+from brokers.alpaca.book import Book
+from brokers.alpaca.sandbox import AlpacaTrading
 from brokers.alpaca.settings import Settings
-from framework.app.sandbox import DAY, SYMBOLS, dialects, sample
+from feeds.alpaca import sandbox as alpaca_data
+from framework.app.sandbox import DAY, SYMBOLS, sample
 from framework.live.transport import AioHttp
 from framework.ports import Source
 from framework.sandbox.control import stepped
@@ -25,7 +29,7 @@ KEY, SECRET = "MEMORYKEY", "memory-secret"
 
 
 class MemorySandbox:
-    """What `framework.app.sandbox.Sandbox` is, in the running loop, which must be a `MemoryLoop`.
+    """`framework.app.sandbox.Sandbox` in the running loop: in memory if that is a `MemoryLoop`, else on 127.0.0.1.
 
         async with MemorySandbox(source, seed=7) as sandbox:
             sandbox.fault("drop", stream="trade_updates")
@@ -46,7 +50,6 @@ class MemorySandbox:
         settings: Settings | None = None,
         quotes: Iterable[Any] = (),
         limit: int | None = None,
-        connections: int = 1,
     ) -> None:
         tape = Tape(source or sample(SYMBOLS, DAY, seed), detail=detail, quotes=quotes)
         loop = asyncio.get_running_loop()
@@ -54,17 +57,29 @@ class MemorySandbox:
         self.chance = Random(seed).random
         self.key, self.secret = KEY, SECRET
         self.market = Market(tape, speed=speed, seed=seed, key=KEY, secret=SECRET, io=self.clock)
-        self._dialects = dialects(settings, limit)
+        self._settings, self._limit = settings, limit
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> MemorySandbox:
-        self.url = await self._stack.enter_async_context(serving(self.market, self._dialects))
+        self.url = await self._stack.enter_async_context(serving(self.market, [self._data, self._trading]))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+
+    @property
+    def book(self) -> Book:
+        """The venue's own book of orders, positions and cash."""
+        return self.trading.book
+
+    def _data(self, market: Market) -> list[web.RouteDef]:
+        return alpaca_data.routes(market, limit=self._limit)
+
+    def _trading(self, market: Market) -> list[web.RouteDef]:
+        self.trading = AlpacaTrading(market, self._settings, self._limit)
+        return self.trading.routes()
 
     @property
     def websocket(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 from memory.sandbox import MemorySandbox
@@ -18,7 +19,7 @@ from feeds.alpaca.stream_events import Lost, State, Stopped
 from framework.config import Credentials
 from framework.errors import ConnectionLost
 from framework.live.socket import Socket
-from framework.live.stream import Frame, Link, Pace
+from framework.live.stream import Frame, Link, StreamProtocol
 from framework.model import Bar, GroupKind, OrderGroup, OrderRequest, OrderType, Side, TimeInForce
 
 SYMBOLS = ("SPY", "IBM")
@@ -79,7 +80,7 @@ class OrdersTalk:
 class Session:
     """Listens to bars and to its orders; `heard` is all of it, each with when it came."""
 
-    def __init__(self, sandbox: MemorySandbox, pace: Pace = Pace()) -> None:  # noqa: B008  (it is frozen)
+    def __init__(self, sandbox: MemorySandbox, *, every: int | None = 20) -> None:
         keys = Credentials(sandbox.key, sandbox.secret)
         self.sandbox, self.clock = sandbox, sandbox.clock
         self.endpoint = Endpoint(sandbox.url, keys)
@@ -87,9 +88,13 @@ class Session:
         stream = Stream(endpoint("iex", crypto=False), keys, sandbox.url)
         stream.subscribe({"bars": SYMBOLS})
         self.http = sandbox.http()
-        self._talks = {"data": BarsTalk(stream), "trade_updates": OrdersTalk(self.endpoint)}
-        self._pace = pace
+        self._talks: dict[str, StreamProtocol[Any]] = {
+            "data": BarsTalk(stream),
+            "trade_updates": OrdersTalk(self.endpoint),
+        }
+        self._every = every
         self._sent = 0
+        self.news: asyncio.Queue[Bar] = asyncio.Queue()
 
     @asynccontextmanager
     async def live(self) -> AsyncIterator[Session]:
@@ -108,6 +113,10 @@ class Session:
     def told(self, stream: str, kind: type[Any] = object) -> list[Any]:
         """Return what was told on one stream, of a kind."""
         return [told for _, name, told in self.heard if name == stream and isinstance(told, kind)]
+
+    def bars_heard(self) -> list[tuple[float, datetime]]:
+        """Return when each bar came, in seconds, and when it ended."""
+        return [(when, told.end) for when, _, told in self.heard if isinstance(told, Bar)]
 
     @property
     def fills(self) -> list[tuple[str, str, str]]:
@@ -134,14 +143,15 @@ class Session:
         async def consume(event: Any) -> None:
             self.heard.append((self.clock.monotonic(), name, event))
             if isinstance(event, Bar):
+                self.news.put_nowait(event)
                 await self.bar(event)
 
-        return Socket(name, self._talks[name], self.clock, consume, self._pace, jitter=self.sandbox.chance)
+        return Socket(name, self._talks[name], self.clock, consume, jitter=self.sandbox.chance)
 
     async def bar(self, bar: Bar) -> None:
-        """Trade every twenty minutes, in and out."""
-        if bar.end.minute % 20 == 0:
-            await self.buy(bar.symbol, Side.BUY if bar.end.minute % 40 else Side.SELL)
+        """Trade every so many minutes, in and out."""
+        if self._every and bar.end.minute % self._every == 0:
+            await self.buy(bar.symbol, Side.BUY if bar.end.minute % (2 * self._every) else Side.SELL)
 
     def links(self, stream: str) -> list[str]:
         """Return how the connection of a stream has changed."""
