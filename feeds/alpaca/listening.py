@@ -32,7 +32,7 @@ from framework.live.socket import Socket, first_to_fail
 from framework.live.stream import Link as Change
 from framework.live.stream import LinkState, Pace
 from framework.model import Bar, Link, Quote, Remark, Trade
-from framework.ports import Emit, Session
+from framework.ports import Clock, Emit, Session
 from framework.retries import Patience as Retries
 
 log = logging.getLogger("switchback.bars")
@@ -54,6 +54,8 @@ class Waits:
     """Between two looks at a clock that only moves when it is told."""
     sleep: float = 30.0
     """At most, without a look at the clock: a machine may have been asleep."""
+    late: float = 2.0
+    """For a minute's bar, at most: what is later shows that this machine's clock is ahead."""
     record: float = 60.0
     """Between two entries of a day in the journal."""
     mute: float = 5.0
@@ -71,18 +73,24 @@ class Listening:
     ) -> None:
         self.feed, self.session, self.waits = feed, session, waits
         minutes = Minutes(feed.series.calendar)
-        self.telling = Telling(feed.symbols, minutes, session.clock, emit, since)
         self._emit = emit
-        # In lock-step venue time only moves when it is told.
-        self._is_told = session.clock.seconds_until(session.clock.now() + timedelta(days=1)) is None
+        self._second = _venue_second(session.clock)
+        usual = waits.late * self._second if self._second else timedelta(days=1)
+        self.telling = Telling(feed.symbols, minutes, session.clock, emit, since, usual)
         self._socket = Socket(NAME, Line(self._stream(), minutes), session.clock, self._consume, waits.pace)
         self._mute = Mute()
         self._wake = asyncio.Event()
         self._is_up: bool | None = None
         self._rising: Change | None = None
         self._failure = ""
+        self._is_ahead = False
         self._unheard = 0
         self._brought_at = 0.0
+
+    @property
+    def _is_told(self) -> bool:
+        """Whether venue time only moves when it is told, as in lock-step."""
+        return self._second is None
 
     async def run(self) -> None:
         """Follow the feed; raise `VenueError`, or what else waiting cannot cure."""
@@ -121,6 +129,7 @@ class Listening:
     def _take(self, told: Told) -> None:
         for each in told.events:
             self._take_one(each)
+        self._check_clock()
         self._unheard += told.messages
         if self._rising is not None:
             return  # history comes first
@@ -154,6 +163,13 @@ class Listening:
                     f"{NAME}: another session has the one data connection of this account; it is tried again, "
                     "end the other, or wait: one that broke is held for 90 s"
                 )
+
+    def _check_clock(self) -> None:
+        """Say once when the clock is off, where more than one bar shows it."""
+        ahead = self.telling.ahead
+        if ahead and not self._is_ahead and self.telling.is_sure:
+            self._is_ahead = True
+            self._remark(f"this machine's clock is {ahead.total_seconds():.0f} s ahead of {NAME}'s; set it right")
 
     def _hear(self) -> None:
         """Note that all that followed of the messages read so far has been emitted."""
@@ -246,7 +262,7 @@ class Listening:
 
     def _left(self) -> float:
         at = self.telling.gaps.deadline()
-        left = self.session.clock.seconds_until(at) if at else self.waits.sleep
+        left = self.session.clock.seconds_until(at + self.telling.ahead) if at else self.waits.sleep
         # A thousandth more, so that it has come by the clock, whatever was rounded.
         return self.waits.look if left is None else min(left + 0.001, self.waits.sleep)
 
@@ -258,3 +274,10 @@ class Listening:
     def _remark(self, text: str) -> None:
         log.warning(text)
         self._emit(Remark(text))
+
+
+def _venue_second(clock: Clock) -> timedelta | None:
+    """Return the venue time that passes in a second of I/O time, None where it only moves when it is told."""
+    hour = timedelta(hours=1)
+    seconds = clock.seconds_until(clock.now() + hour)
+    return hour / seconds if seconds else None

@@ -95,7 +95,7 @@ def check_timeframe(timeframe: Timeframe, *, crypto: bool, hours: Hours) -> None
         )
 
 
-def check_feed(feed: str, symbols: Sequence[str] = (TEST_SYMBOL,)) -> None:
+def check_feed(feed: str, symbols: Sequence[str]) -> None:
     """Raise where a stock feed is not known, is not one of the exchange's day, or has not these symbols."""
     if feed == TEST:
         if set(symbols) != {TEST_SYMBOL}:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from feeds.alpaca.gaps import Certified, Gaps, Handed, News, Range
 from feeds.alpaca.ledger import KIND, Ledger, Mark
@@ -15,6 +15,9 @@ from framework.columns import Columns
 from framework.model import Bar, Quote, Revision, Trade
 from framework.ports import Clock, Emit, Journal
 
+RECENT, FEW = 64, 3
+"""How many of the last bars tell how far this machine's clock is ahead; a few may all be late by themselves."""
+
 log = logging.getLogger("switchback.bars")
 
 
@@ -22,29 +25,48 @@ class Telling:
     """Puts the stream's bars and history's together and emits them. Owned by the I/O thread.
 
     `since` is the end of the last bar that each symbol has already; one that is not in it begins now.
+    `usual` is how late a bar may be; one that is later than that by this machine's clock shows that it is ahead.
     `counts` has how many bars were "revised"; what else was left out is counted by `gaps`.
     """
 
     def __init__(
-        self, symbols: Sequence[str], minutes: Minutes, clock: Clock, emit: Emit, since: Mapping[str, datetime]
+        self,
+        symbols: Sequence[str],
+        minutes: Minutes,
+        clock: Clock,
+        emit: Emit,
+        since: Mapping[str, datetime],
+        usual: timedelta = timedelta(seconds=2),
     ) -> None:
         now = clock.now()
         begins = {symbol: since.get(symbol, now) for symbol in symbols}
         self.gaps, self.ledger = Gaps(minutes, begins), Ledger(minutes, begins)
         self.counts: Counter[str] = Counter()
-        self._clock, self._emit = clock, emit
+        self._clock, self._emit, self._usual = clock, emit, usual
+        self._late: deque[timedelta] = deque(maxlen=RECENT)
         self._places = {symbol: place for place, symbol in enumerate(symbols)}
         self._latest = min(begins.values(), default=now)
 
     def now(self) -> datetime:
-        """Return venue time; a bar that was told shows how late it is at the least."""
-        return max(self._clock.now(), self._latest)
+        """Return venue time, as far as bars show it: a minute that is not over there must not be certified empty."""
+        return max(self._clock.now() - self.ahead, self._latest)
+
+    @property
+    def ahead(self) -> timedelta:
+        """How far the clock is ahead of the venue's: every bar of late came so much later than bars do."""
+        return max(min(self._late, default=timedelta()) - self._usual, timedelta())
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether more than a few bars show how far it is ahead."""
+        return len(self._late) > FEW
 
     def take(self, value: Bar | Revised | Quote | Trade) -> None:
         """Take what the stream brought."""
         match value:
             case Bar():
                 self._latest = max(self._latest, value.end)
+                self._late.append(self._clock.now() - value.end)
                 self._tell(self.gaps.receive(value))
             case Revised(bar):
                 self._tell(self.gaps.revise(bar))

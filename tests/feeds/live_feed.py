@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from tape import OPEN, Tape
@@ -122,10 +122,12 @@ def bars_of(venue, **settings):
 
 
 @asynccontextmanager
-async def listening(venue, source=None, *, since=None, waits=QUICK, is_awaited=True, patience=RETRIES):
+async def listening(
+    venue, source=None, *, since=None, waits=QUICK, is_awaited=True, patience=RETRIES, ahead=timedelta()
+):
     """Listen to a sandbox until the block is left."""
     source = source or bars_of(venue)
-    clock = VenueClock(venue.market.now(), venue.market.clock.speed, WallClock())
+    clock = VenueClock(venue.market.now() + ahead, venue.market.clock.speed, WallClock())
     async with AioHttp("Alpaca", clock, patience) as http:
         stage = Stage(venue, source, Session("test", clock, http, Journal(), Heard()))
         begin = dict.fromkeys(source.symbols, OPEN) if since is None else since

@@ -150,15 +150,19 @@ def test_symbols_beyond_the_plan_cost_no_bars():
     assert stage.bars == tape
 
 
+def secrets(symbols, **settings):
+    return AlpacaBars(symbols, **settings).secrets
+
+
 def test_bars_that_no_stream_has_are_refused_early():
     """Before anything is connected, and each says what to try."""
     keys = {"key": "k", "secret": "s"}
     assert isinstance(AlpacaBars(["SPY"], **keys), LiveSource)
     with pytest.raises(Unsupported, match=r'resample=\("5Min",\)'):
-        AlpacaBars(["SPY"], timeframe="5Min", **keys).secrets
+        secrets(["SPY"], timeframe="5Min", **keys)
     with pytest.raises(Unsupported, match="feed 'delayed_sip' has no stream"):
-        AlpacaBars(["SPY"], feed="delayed_sip", **keys).secrets
-    with pytest.raises(ConfigError, match="channel 'quote' is not known .did you mean quotes"):
+        secrets(["SPY"], feed="delayed_sip", **keys)
+    with pytest.raises(ConfigError, match=r"channel 'quote' is not known .did you mean quotes"):
         AlpacaBars(["SPY"], channels="quote")
     with pytest.raises(ConfigError, match="feed 'test' has one symbol, FAKEPACA"):
         AlpacaBars(["SPY"], feed="test")
@@ -172,5 +176,5 @@ def test_stream_needs_keys_even_for_crypto(monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     with pytest.raises(ConfigError, match="set APCA_API_KEY_ID"):
-        AlpacaBars("BTC/USD").secrets
-    assert AlpacaBars("BTC/USD", key="k", secret="s").secrets == ("k", "s")
+        secrets("BTC/USD")
+    assert secrets("BTC/USD", key="k", secret="s") == ("k", "s")

@@ -230,6 +230,21 @@ def test_key_that_history_does_not_accept_ends_the_feed_at_its_beginning():
             asyncio.run(run())
 
 
+def test_clock_that_is_ahead_is_told_of_and_made_up_for():
+    """By two minutes: once the first bars have shown it, no minute is taken for empty before it is over."""
+    with sandbox(FULL, speed=600) as venue:
+
+        async def run():
+            waits = replace(QUICK, mute=5.0, late=0.01)
+            async with listening(venue, waits=waits, ahead=2 * MINUTE) as stage:
+                await stage.until(lambda: OPEN + 6 * MINUTE in {bar.end for bar in stage.bars["IBM"]})
+                return stage
+
+        [remark] = asyncio.run(run()).remarks
+    assert "this machine's clock is" in remark
+    assert "ahead of Alpaca's" in remark
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_bars_equal_the_tape_through_random_faults(seed):
     """Lines that break, bars that are lost or late, history that stutters: in the end nothing is missing."""

@@ -104,3 +104,16 @@ def test_closed_connection_is_not_silent():
     client = live().client
     client.closed()
     assert (client.state, client.is_silent(1e6, is_open=True)) == (State.CLOSED, False)
+
+
+def test_login_that_is_sent_again_has_time_of_its_own():
+    """It was turned away for a while; what counts is when it was asked again."""
+    server = Server(stream(), is_free=lambda: False)
+    server.open()
+    for now in (9.0, 18.0):
+        assert server.client.state is State.TURNED_AWAY
+        server.client.heard(now)
+        frames, _ = server.client.due(now)
+        server.client.heard(now + 8)
+        assert not server.client.is_silent(now + 9, is_open=True)
+        server.take(frames, now + 9)

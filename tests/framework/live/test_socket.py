@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from framework.errors import AuthenticationError, ConfigError, ConnectionLost, ProtocolError, RateLimited
 from framework.live.clock import VirtualClock, WallClock
 from framework.live.socket import Socket
-from framework.live.stream import Link, LinkState, Pace, StreamProtocol
+from framework.live.stream import Link, LinkState, Pace, StreamProtocol, TimedProtocol
 
 AT = datetime(2026, 10, 5, 13, 0, tzinfo=UTC)
 CONNECTED, LOST, RECONNECTED = LinkState
@@ -112,12 +112,13 @@ def say(*frames):
 
 
 @asynccontextmanager
-async def playing(*scripts, clock=None, pace=QUICK, process_request=None, **settings):
+async def playing(*scripts, clock=None, pace=QUICK, process_request=None, protocol=Greeting, **settings):
     stage = Stage(scripts)
     async with serve(stage.handle, "127.0.0.1", 0, process_request=process_request, close_timeout=0.05) as server:
-        protocol: StreamProtocol[str] = Greeting(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/stream")
+        made: StreamProtocol[str] = protocol(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/stream")
+        stage.protocol = made
         settings.setdefault("jitter", lambda: 0.0)
-        stage.socket = Socket("Loop", protocol, clock or WallClock(), stage.consume, pace, **settings)
+        stage.socket = Socket("Loop", made, clock or WallClock(), stage.consume, pace, **settings)
         stage.running = asyncio.create_task(stage.socket.run())
         try:
             yield stage
@@ -544,3 +545,135 @@ def test_log_shows_the_traffic_and_no_secret(caplog):
     ours = [each.getMessage() for each in caplog.records if each.name.startswith("switchback.socket")]
     assert ours[:3] == [ours[0], "> str, 12", "< str, 7"]
     assert not any("s3cr3t" in line for line in ours)
+
+
+class Minding(Greeting):
+    """A protocol that minds the time: says hello again when it was put off, and bears so much silence."""
+
+    def __init__(self, url, bears=1e9):
+        super().__init__(url)
+        self.bears, self.again, self.pongs, self.ends = bears, None, 0, 0
+
+    def opening(self, now):
+        self.again, self.opened = None, now
+        return super().opening(now)
+
+    def receive(self, frame, now):
+        if frame == "later":
+            self.again = now + 30
+            return [], []
+        if frame == "farewell":
+            return [], self.farewell()
+        return super().receive(frame, now)
+
+    def farewell(self):
+        yield "farewell"
+        raise ConnectionLost("Loop", "said farewell")
+
+    def deadline(self):
+        return self.again
+
+    def due(self, now):
+        self.again = None
+        return ["hello again"]
+
+    def heard(self, now):
+        self.pongs += 1
+
+    def silence(self, now, at):
+        return f"silent at {at:%H:%M:%S}" if now - self.opened >= self.bears else ""
+
+    def closed(self):
+        self.ends += 1
+
+
+def test_protocol_that_minds_the_time_is_known_by_its_methods():
+    """A plain one goes on as it is."""
+    assert isinstance(Minding("ws://x"), TimedProtocol)
+    assert not isinstance(Greeting("ws://x"), TimedProtocol)
+
+
+def test_frame_that_is_due_is_sent_on_the_same_socket():
+    """Put off, it asks again after half a minute; nobody hangs up meanwhile."""
+    clock = VirtualClock(AT)
+
+    async def put_off(connection):
+        await connection.send("later")
+        connection.heard.append(await connection.recv())
+        await stay(connection)
+
+    async def scenario(stage):
+        await until(lambda: stage.protocol.again is not None)
+        await clock.advance(30)
+        await stage.until(CONNECTED)
+        return stage.connections[0].heard, len(stage.connections)
+
+    pace = replace(QUICK, ping=9e9)
+    assert play(scenario, put_off, clock=clock, protocol=Minding, pace=pace) == (["hello s3cr3t", "hello again"], 1)
+
+
+def test_what_a_frame_tells_comes_before_its_end():
+    """The error that ends the connection is raised where the events end."""
+
+    async def scenario(stage):
+        await stage.until(CONNECTED, "farewell", LOST, RECONNECTED)
+        return stage.protocol.ends, stage.items[2].reason
+
+    assert play(scenario, say("farewell"), protocol=Minding) == (1, "Loop: said farewell")
+
+
+def test_silence_is_the_protocols_to_judge():
+    """Before it is let in, too, and by venue time."""
+    clock = VirtualClock(AT)
+
+    async def mute(connection):
+        await connection.wait_closed()
+
+    async def scenario(stage):
+        await until(lambda: stage.connections and stage.connections[0].__dict__.get("heard"))
+        await clock.advance(20)
+        await stage.until(LOST)
+        return stage.items[0].reason
+
+    def minding(url):
+        return Minding(url, bears=17)
+
+    pace = replace(QUICK, ping=9e9, first_wait=60, longest_wait=60)
+    assert "silent at 13:00:17" in play(scenario, mute, clock=clock, protocol=minding, pace=pace)
+
+
+def test_pongs_are_signs_of_life():
+    """Told to the protocol."""
+
+    async def scenario(stage):
+        await stage.until(CONNECTED)
+        await until(lambda: stage.protocol.pongs > 1)
+
+    play(scenario, stay, protocol=Minding, pace=replace(QUICK, ping=0.001))
+
+
+def test_frames_may_be_sent_in_between():
+    """On the connection that there is; without one they are dropped."""
+
+    async def scenario(stage):
+        await stage.socket.send(["too early"])
+        await stage.until(CONNECTED)
+        await stage.socket.send(["more", b"please"])
+        connection = stage.connections[0]
+        assert [await connection.recv(), await connection.recv()] == ["more", b"please"]
+
+    play(scenario, stay)
+
+
+def test_connection_may_be_given_up():
+    """By who finds that it is of no use; once, whoever says it twice."""
+
+    async def scenario(stage):
+        stage.socket.give_up("too early")
+        await stage.until(CONNECTED)
+        stage.socket.give_up("it is mute")
+        stage.socket.give_up("it is mute")
+        await stage.until(CONNECTED, LOST, RECONNECTED)
+        return stage.items[1].reason
+
+    assert "it is mute" in play(scenario, stay, stay)
