@@ -106,6 +106,8 @@ class Chain:
         size, value = link.executed
         if math.isclose(size, max(link.executions), abs_tol=NOISE):  # all of them are known
             link.count(size, value, None)
+            if execution.is_last and not (link.status and link.status.is_final):
+                link.status = OrderStatus.FILLED  # else its last fill would be told as one in part
         return self._news(execution.at or now, execution, "")
 
     def answer(self, event: str, at: datetime, reason: str) -> list[Told]:

@@ -82,13 +82,17 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One fill. `total` is what the order had filled after it; with the order's id that is its identity."""
+    """One fill. `total` is what the order had filled after it; with the order's id that is its identity.
+
+    `is_last` where it is known to have filled the order.
+    """
 
     id: str
     quantity: float
     price: float
     total: float
     at: datetime | None
+    is_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,8 @@ def read_activity(body: Any) -> tuple[str, Execution]:
     if quantity is None or price is None or total is None:
         raise ProtocolError(NAME, "a fill without its size, its price or the order's total", body)
     at = instant(body, "transaction_time")
-    return _text(body, "order_id"), Execution(_text(body, "id"), quantity, price, total, at)
+    is_last = body.get("type") == "fill"
+    return _text(body, "order_id"), Execution(_text(body, "id"), quantity, price, total, at, is_last)
 
 
 def instant(body: Mapping[str, Any], key: str) -> datetime | None:

@@ -443,6 +443,19 @@ def test_activities_tell_fills_that_nothing_else_told() -> None:
     assert fills(told) == [(6, 101.0)]
 
 
+def test_the_last_fill_ends_its_order_whoever_tells_it() -> None:
+    """One end, with its fill: not a fill in part, and then an end without one."""
+    reports = Reports()
+    reports.expect(posted(order()), NOW)
+    reports.hear(event("new", shown()), NOW)
+    told = [
+        *reports.execute(activity(4, 100.0) | {"type": "partial_fill"}, NOW),
+        *reports.execute(activity(10, 101.0) | {"type": "fill"}, NOW),
+    ]
+    assert statuses(told) == [OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED]
+    assert fills(told) == [(4, 100.0), (6, 101.0)]
+
+
 def activity(total: float, price: float) -> dict[str, Any]:
     size = {4: "4", 10: "6"}[int(total)]
     numbers = {"qty": size, "price": str(price), "cum_qty": str(total)}

@@ -89,6 +89,16 @@ async def stall_in_the_body(request):
     await asyncio.Event().wait()
 
 
+def test_answers_without_a_body_end_however_many_there_are():
+    """A cancel is answered 204; aiohttp has one empty body for all of them, which is read to its end once only."""
+
+    async def scenario(server, http):
+        server.plays = [(204, None, {})] * 3
+        return [(await http.send(one("DELETE", server.url))).status for _ in range(3)]
+
+    assert play(scenario) == [204, 204, 204]
+
+
 def test_exchange_is_driven_to_its_result():
     """Each request that the generator yields is answered; what it returns is returned."""
 
