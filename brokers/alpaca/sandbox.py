@@ -8,6 +8,7 @@ authentication, rate limits, and what goes wrong with a request.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
@@ -261,8 +262,9 @@ class AlpacaTrading:
             answer = web.Response(status=504)
         stalled = await self._stalled(request, "stall")
         answer = answer if stalled is None else stalled
-        await answer.prepare(request)
-        await answer.write_eof()
+        with contextlib.suppress(ConnectionError):  # whoever asked may have hung up
+            await answer.prepare(request)
+            await answer.write_eof()
         await self.flush()
         return answer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -124,6 +125,19 @@ def test_order_on_a_bad_line_is_taken_once(fault: str, seconds: float, is_adopte
         assert sandbox.market.requests["orders"] == 1
 
     played(scene)
+
+
+def test_answer_to_who_has_hung_up_goes_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+    """The client gives up after 15 seconds, the venue answers after 600: that is nobody's error."""
+
+    async def scene(sandbox: MemorySandbox, session: Session) -> None:
+        sandbox.fault("stall", match={"method": "POST"})
+        await session.buy("SPY")
+        await session.clock.sleep(700)
+        assert [each["event"] for each in session.told("trade_updates", dict)][:2] == ["new", "fill"]
+
+    played(scene)
+    assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
 
 
 def test_rate_limit_is_kept_on_the_lines_time() -> None:
