@@ -211,7 +211,7 @@ class _Session:
         cerebro.line = Line(
             ground.hub.bridge, ground.clock, ground.records, ground.is_told, tuple(_windows(self.feeds)),
             restore=lambda strategy: self._restored(broker, strategy, datas),
-            checked=lambda account: [Remark(text) for text in ownership.check(account)],
+            checked=lambda strategy, account: [Remark(text) for text in ownership.check(strategy, account)],
         )  # fmt: skip
         return cerebro, datas
 
@@ -221,7 +221,7 @@ class _Session:
         resume(broker, strategy, datas, past)
         if past.run:
             check_start(broker, self.account)
-        adopt(broker, datas, self.live.adopt, self.account)
+        adopt(broker, strategy, datas, self.live.adopt, self.account)
         for data in datas:
             if data.p.symbol in self.live.adopt and not data.p.is_made:
                 position = broker.getposition(data)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from brokers.alpaca.protocol import AlpacaRules
 
 if TYPE_CHECKING:
+    from brokers.alpaca.line import Habits
     from brokers.alpaca.trading import AlpacaDesk
     from framework.config import Credentials
     from framework.ports import Emit, Session
@@ -54,12 +55,15 @@ class AlpacaVenue:
         found = self._credentials()
         return found.key, found.secret
 
-    def open(self, session: Session, emit: Emit) -> AlpacaDesk:
-        """Return a session's way to trade; nothing is sent yet. Raise `ConfigError` where there are no keys."""
-        from brokers.alpaca.endpoint import Endpoint
-        from brokers.alpaca.trading import AlpacaDesk
+    def open(self, session: Session, emit: Emit, habits: Habits | None = None) -> AlpacaDesk:
+        """Return a session's way to trade; nothing is sent yet. Raise `ConfigError` where there are no keys.
 
-        return AlpacaDesk(session, emit, Endpoint(self._base_url, self._credentials()))
+        `habits` is how it waits: a sandbox's line comes back sooner than the world's.
+        """
+        from brokers.alpaca.endpoint import Endpoint
+        from brokers.alpaca.trading import HABITS, AlpacaDesk
+
+        return AlpacaDesk(session, emit, Endpoint(self._base_url, self._credentials()), habits or HABITS)
 
     def _credentials(self) -> Credentials:
         from feeds.alpaca.protocol import SERVICE, VARIABLES

@@ -11,14 +11,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
-
-import backtrader as bt
 
 from framework.engine.compat import MendedCerebro
 from framework.engine.live_broker import LiveBroker
-from framework.engine.live_data import LiveData, Row, last_time, row
+from framework.engine.live_data import LiveData, Row, last_time, number, row
 from framework.engine.timers import Zoned
 from framework.live.bridge import Bridge
 from framework.live.commands import End, Idle, Instant
@@ -73,7 +71,7 @@ class Line:
     is_told: bool
     windows: tuple[Growing, ...] = ()
     restore: Callable[[Any], None] = lambda strategy: None
-    checked: Callable[[Snapshot], list[Remark]] = lambda snapshot: []
+    checked: Callable[[Any, Snapshot], list[Remark]] = lambda strategy, snapshot: []
 
 
 class LiveCerebro(Zoned, MendedCerebro):
@@ -156,7 +154,7 @@ class Loop:
             case Quote() | Trade():
                 self._each("notify_quote" if isinstance(news, Quote) else "notify_tick", news)
             case Snapshot():
-                for remark in self._line.checked(news):
+                for remark in self._line.checked(self._strategies[0], news):
                     self._told(remark)
             case Link() | Revision() | Remark():
                 self._told(news)
@@ -174,7 +172,7 @@ class Loop:
         self._play(told.at, [*told.bars, *self._complete(told.at)], told.updates)
 
     def _play(self, at: datetime, bars: Iterable[Bar], updates: Iterable[OrderUpdate] = ()) -> None:
-        rows = {self._datas[bar.symbol, bar.timeframe]: row(bar, _number(bar.end)) for bar in bars}
+        rows = {self._datas[bar.symbol, bar.timeframe]: row(bar) for bar in bars}
         ahead = {data: each for data, each in rows.items() if each[0] > last_time(data)}
         self._at = self._latest = at
         try:
@@ -201,7 +199,7 @@ class Loop:
         for end in ending(self._all_windows(), now - timedelta(seconds=LATEST * self._pace())):
             self._play(end, self._complete(end))
         if self._cerebro._timers or self._cerebro._timerscheat:
-            self._timers(_number(now))
+            self._timers(number(now))
             self._spread_word()
 
     # -- one step, in Backtrader's order
@@ -321,7 +319,3 @@ def _instants(datas: Iterable[LiveData]) -> Iterator[dict[LiveData, Row]]:
                 now[data] = found[places[data]]
                 places[data] += 1
         yield now
-
-
-def _number(at: datetime) -> float:
-    return float(bt.date2num(at.astimezone(UTC).replace(tzinfo=None)))

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import backtrader as bt
 
 from framework.engine.booking import book
-from framework.engine.live_data import last_time
+from framework.engine.live_data import last_time, number
 from framework.engine.ruled import RuledBroker, round_price
 from framework.engine.tickets import Ticket, grouped, kind
 from framework.engine.translate import order_request, symbol_of
@@ -187,7 +186,7 @@ class LiveBroker(RuledBroker):
         assert fill is not None
         whole = isinstance(order.created.size, int) and fill.quantity == int(fill.quantity)
         quantity = int(fill.quantity) if whole else fill.quantity
-        book(self, order, quantity, fill.price, _number(fill.at), commission=fill.commission)
+        book(self, order, quantity, fill.price, number(fill.at), commission=fill.commission)
         if update.status is OrderStatus.FILLED:
             order.executed.remsize = 0
             order.completed()
@@ -203,7 +202,7 @@ class LiveBroker(RuledBroker):
         margin = update.status is OrderStatus.REJECTED and update.is_margin
         # Backtrader dates a cancel by the bar on which it was asked for, everything else by the bar that is loaded.
         is_cancel = update.status is OrderStatus.CANCELED
-        self._finish(order, order.Margin if margin else _ENDS[update.status], _number(update.at) if is_cancel else None)
+        self._finish(order, order.Margin if margin else _ENDS[update.status], number(update.at) if is_cancel else None)
 
     def _finish(self, order: Any, status: int, time: float | None = None) -> None:
         order.status = status
@@ -260,19 +259,10 @@ class LiveBroker(RuledBroker):
         super().next()
         self.positions.update(hidden)
 
-    def adopt(self, data: Any, size: float, price: float) -> None:
-        """Take a position that is in the account already into the session's ledger; cash stays as it is."""
-        whole = int(size) if size == int(size) else size
-        self.positions[data].fix(whole, price)
-
     @property
     def open_ids(self) -> Mapping[str, Any]:
         """The open orders by their client order id."""
         return dict(self._orders)
-
-
-def _number(at: datetime) -> float:
-    return float(bt.date2num(at.replace(tzinfo=None)))
 
 
 def _family(order: Any) -> int:
