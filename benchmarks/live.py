@@ -57,13 +57,13 @@ ONE, THIRTY = (1.5, 3.0), (2.0, 4.0)
 CASES = (
     Case("1 symbol", 1, 1, 150, 0.04, ONE),
     Case("30 symbols, 1 order", 30, 1, 100, 0.06, THIRTY),
-    Case("30 symbols, 30 orders", 30, 30, 100, 0.15, THIRTY),
+    Case("30 symbols, 30 orders", 30, 30, 100, 0.4, THIRTY),
     Case("1 symbol, not durable", 1, 1, 150, 0.04, durable="OFF"),
     Case("30 symbols, 1 order, not durable", 30, 1, 100, 0.06, durable="OFF"),
-    Case("30 symbols, 30 orders, not durable", 30, 30, 100, 0.15, durable="OFF"),
+    Case("30 symbols, 30 orders, not durable", 30, 30, 100, 0.4, durable="OFF"),
 )
 GRACE = Case("one of 10 symbols has no bar", 10, 1, 12, 0.5, more={"silent": "S009"})
-LATE = Case("one of 10 symbols comes 400 ms late", 10, 1, 12, 0.6, more={"late": "S009", "late_by": 0.4})
+LATE = Case("one of 10 symbols comes 400 ms late", 10, 1, 12, 1.0, more={"late": "S009", "late_by": 0.4})
 AT_REST = Case("30 symbols at rest", 30, 1, 3 - BEGINNING, 12.0, more={"first": 2.0}, rests=True)
 
 

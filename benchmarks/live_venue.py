@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 import msgpack
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 OPENS = datetime(2024, 1, 3, 14, 30, tzinfo=UTC)
@@ -65,6 +66,7 @@ class Venue:
     def __init__(self) -> None:
         self.tape = Tape(["AAAA"], 0, 1.0)
         self.stamps, self.begun, self.played = Stamps(), 0.0, 0
+        self.orders: dict[str, dict[str, Any]] = {}
         self.streams: dict[str, Conversation] = {}
         self.playing: asyncio.Task[None] | None = None
 
@@ -90,6 +92,7 @@ class Venue:
         self.tape, self.stamps, self.played, self.playing = Tape(**asked), Stamps(), 0, None
         self.begun = time.monotonic() - (self.tape.every - self.tape.first if self.tape.first else 0.0)
         self.streams.clear()
+        self.orders.clear()
 
     def listens(self, stream: str, conversation: Conversation) -> None:
         self.streams[stream] = conversation
@@ -115,6 +118,7 @@ class Venue:
     def order(self, asked: dict[str, Any], at: int) -> dict[str, Any]:
         self.stamps.orders.append((asked["symbol"], at))
         order = _order(asked)
+        self.orders[order["id"]] = self.orders[order["client_order_id"]] = order
         loop = asyncio.get_running_loop()
         loop.call_soon(self.tell, "new", order | {"status": "new"})
         loop.call_later(self.tape.fills, self.fill, order)
@@ -123,12 +127,15 @@ class Venue:
     def fill(self, order: dict[str, Any]) -> None:
         filled = {"status": "filled", "filled_qty": order["qty"], "filled_avg_price": "100", "filled_at": _now()}
         execution = {"qty": order["qty"], "price": "100", "execution_id": str(uuid.uuid4()), "position_qty": "1"}
+        self.orders[order["id"]] = self.orders[order["client_order_id"]] = order | filled
         at = self.tell("fill", order | filled, **execution)
         self.stamps.fills.append((order["symbol"], at))
 
     def tell(self, event: str, order: dict[str, Any], **more: str) -> int:
         data = {"event": event, "timestamp": _now(), "order": order | {"updated_at": _now()}, **more}
-        return self.streams["orders"].say(json.dumps({"stream": "trade_updates", "data": data}).encode())
+        if (stream := self.streams.get("orders")) is None:
+            return 0  # another client's turn
+        return stream.say(json.dumps({"stream": "trade_updates", "data": data}).encode())
 
 
 def _bar(symbol: str, end: datetime, number: int) -> dict[str, Any]:
@@ -187,7 +194,11 @@ class Conversation(asyncio.Protocol):
 
     def answer(self, head: str, body: bytes, at: int) -> None:
         method, target, _ = head.split(" ", 2)
-        found = self.found(method, urlsplit(target).path, json.loads(body) if body else None, at)
+        where = urlsplit(target)
+        found = self.found(method, where.path, json.loads(body) if body else None, at)
+        if where.path.startswith("/v2/orders") and method == "GET":
+            name = where.path.rpartition("/")[2] if where.path.count("/") == 3 else where.query.rpartition("=")[2]
+            found = self.venue.orders.get(name, [])
         text = json.dumps(found).encode()
         lines = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n"
         self.transport.write(lines.encode() + text)
@@ -241,7 +252,9 @@ class Conversation(asyncio.Protocol):
             self.say(b'{"stream":"authorization","data":{"status":"authorized","action":"authenticate"}}')
 
     def say(self, frame: bytes) -> int:
-        """Write a frame; return when."""
+        """Write a frame; return when. One that has hung up is written nothing."""
+        if self.server.state is not State.OPEN:
+            return 0
         at = time.monotonic_ns()
         self.server.send_binary(frame)
         self.flush()

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 
 from framework.engine.compat import MendedCerebro
@@ -32,6 +33,9 @@ FRESH = 30.0
 
 LATEST = 3.0
 """Seconds after its end that a longer bar waits for its last minute, where no other bar says that it will not come."""
+
+PAUSE = 0.05
+"""Seconds that a record waits to be written with others: a fill is often close behind what was just heard."""
 
 TICK = 1.0
 """Seconds between two looks at the clock while nothing arrives: for timers, and for Ctrl-C everywhere."""
@@ -133,7 +137,7 @@ class Loop:
         self._line.records.commit()
 
     def _turn(self) -> None:
-        news = self._line.bridge.wait(0.0 if self._line.records.is_waiting else TICK)
+        news = self._line.bridge.wait(self._patience())
         if news is not None:
             self._handle(news)
         elif self._line.records.is_waiting:
@@ -143,6 +147,13 @@ class Loop:
         if self._line.is_told and news is not None:
             self._line.bridge.send(Idle(self._line.bridge.taken))
         self._is_over |= bool(self._cerebro._event_stop)
+
+    def _patience(self) -> float:
+        """Return how long to wait for news before the journal is written, or the clock is looked at."""
+        since = self._line.records.waiting_since
+        if since is None:
+            return TICK
+        return 0.0 if self._line.is_told else max(since + PAUSE - monotonic(), 0.0)
 
     def _handle(self, news: Any) -> None:
         match news:
@@ -232,8 +243,12 @@ class Loop:
 
     def _spread_word(self) -> None:
         """Notify orders at once, and send what is asked for in answer, until nothing is left to say."""
+        quick = self._cerebro.p.quicknotify
         while self._broker.notifs or self._broker.submitted:
-            self._cerebro._brokernotify()
+            # Not `_brokernotify`: it would end an instant first, for every fill.
+            while (order := self._broker.get_notification()) is not None:
+                owner = self._strategies[0] if order.owner is None else order.owner
+                owner._addnotification(order, quicknotify=quick)
             self._broker.depart()
 
     def _timers(self, time: float) -> None:

@@ -52,6 +52,7 @@ class LiveBroker(RuledBroker):
         self._changes: dict[int, int] = {}
         self._leaving: list[Any] = []
         self._together: dict[int, frozenset[int]] = {}
+        self._is_valued = True
 
     def connect(self, session: str, run: int, send: Send, records: Records) -> None:
         """Say where orders go, and what their ids are made of."""
@@ -187,6 +188,7 @@ class LiveBroker(RuledBroker):
         whole = isinstance(order.created.size, int) and fill.quantity == int(fill.quantity)
         quantity = int(fill.quantity) if whole else fill.quantity
         book(self, order, quantity, fill.price, number(fill.at), commission=fill.commission)
+        self._is_valued = False
         if update.status is OrderStatus.FILLED:
             order.executed.remsize = 0
             order.completed()
@@ -213,8 +215,8 @@ class LiveBroker(RuledBroker):
         """Forget an order that is over; the others of an OCO that was sent piece by piece end with it."""
         del self._orders[client_order_id]
         leader, together = self._ocos.get(order.ref), self._together.get(order.ref, frozenset())
-        for each in list(self._orders.values()):
-            if leader is not None and self._ocos.get(each.ref) == leader and each.ref not in together:
+        for each in [] if leader is None else list(self._orders.values()):
+            if self._ocos.get(each.ref) == leader and each.ref not in together:
                 self.cancel(each)
 
     def _ococheck(self, order: Any) -> None:
@@ -255,9 +257,38 @@ class LiveBroker(RuledBroker):
 
     def next(self) -> None:
         """End an instant: interest, futures and the value. A feed that has no bar yet has no value either."""
-        hidden = {data: self.positions.pop(data) for data in list(self.positions) if not len(data)}
+        hidden = self._hidden()
         super().next()
         self.positions.update(hidden)
+        self._is_valued = True
+
+    def get_value(self, datas: Any = None, mkt: bool = False, lever: bool = False) -> float:
+        """Return what the session is worth: after a fill it is worked out when it is asked for, not before."""
+        self._valued()
+        return float(super().get_value(datas, mkt, lever))
+
+    getvalue = get_value
+
+    def get_fundvalue(self) -> float:
+        self._valued()
+        return float(super().get_fundvalue())
+
+    fundvalue = property(get_fundvalue)
+
+    def get_leverage(self) -> float:
+        self._valued()
+        return float(super().get_leverage())
+
+    def _valued(self) -> None:
+        if not self._is_valued:
+            self._is_valued = True
+            hidden = self._hidden()
+            self._get_value()
+            self.positions.update(hidden)
+
+    def _hidden(self) -> dict[Any, Any]:
+        """Take out the positions in feeds that have no bar yet."""
+        return {data: self.positions.pop(data) for data in list(self.positions) if not len(data)}
 
     @property
     def open_ids(self) -> Mapping[str, Any]:

@@ -27,6 +27,8 @@ class Bridge:
         self._error: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._obey: Callable[[Any], None] | None = None
+        self._commands: deque[Any] = deque()
+        self._is_called = False
         self.posted = 0
         """How many news have been posted; read in the I/O thread."""
         self.taken = 0
@@ -65,7 +67,20 @@ class Bridge:
         """Have a command carried out in the I/O thread; raise what ended it, where it has ended."""
         if self._loop is None or self._obey is None:
             raise SwitchbackError("the I/O thread has not begun; nothing was sent")
+        with self._stirred:
+            self._commands.append(command)
+            is_called, self._is_called = self._is_called, True
+        if is_called:
+            return  # waking a thread costs more than a command: once is enough for all that wait
         try:
-            self._loop.call_soon_threadsafe(self._obey, command)
+            self._loop.call_soon_threadsafe(self._carry_out)
         except RuntimeError:
             raise self._error or SwitchbackError("the I/O thread has ended; nothing was sent") from None
+
+    def _carry_out(self) -> None:
+        """Carry out what was sent, in its order."""
+        assert self._obey is not None
+        with self._stirred:
+            commands, self._commands, self._is_called = self._commands, deque(), False
+        for each in commands:
+            self._obey(each)

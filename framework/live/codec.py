@@ -36,6 +36,10 @@ ENUMS: Mapping[str, type[enum.Enum]] = {
 }  # fmt: skip
 
 
+_PLAIN = frozenset({type(None), bool, str, int})
+_FIELDS = {each: tuple(field.name for field in dataclasses.fields(each)) for each in VALUES.values()}
+
+
 def dumps(body: Mapping[str, Any]) -> str:
     """Return a body as one line of JSON; raise `ConfigError` where it holds what has no place in it."""
     return json.dumps(encode(body), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -56,6 +60,11 @@ def loads(text: str) -> dict[str, Any]:
 
 def encode(value: Any) -> Any:
     """Return a value as what JSON has words for."""
+    kind = type(value)
+    if kind in _PLAIN:  # most are: an order waits while its intent is written
+        return value
+    if kind in _FIELDS:
+        return {f"${kind.__name__}": {name: encode(getattr(value, name)) for name in _FIELDS[kind]}}
     match value:
         case enum.Enum() if ENUMS.get(type(value).__name__) is type(value):
             return {f"${type(value).__name__}": value.value}
@@ -73,11 +82,7 @@ def encode(value: Any) -> Any:
             return {"$tuple": [encode(each) for each in value]}
         case Mapping():
             return _mapping(value)
-    name = type(value).__name__
-    if VALUES.get(name) is type(value):
-        fields = dataclasses.fields(VALUES[name])
-        return {f"${name}": {each.name: encode(getattr(value, each.name)) for each in fields}}
-    raise ConfigError(f"a record cannot hold a {name}; give plain values, instants, or those of framework.model")
+    raise ConfigError(f"a record cannot hold a {kind.__name__}; give plain values, instants, or those of framework.model")
 
 
 def decode(value: Any) -> Any:
