@@ -12,7 +12,6 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from time import monotonic
 from typing import Any
 
 from framework.engine.compat import MendedCerebro
@@ -108,6 +107,7 @@ class Loop:
         self._down: set[str] = set()
         self._at: datetime | None = None
         self._latest: datetime | None = None
+        self._write_at: float | None = None
 
     # -- history
 
@@ -150,10 +150,13 @@ class Loop:
 
     def _patience(self) -> float:
         """Return how long to wait for news before the journal is written, or the clock is looked at."""
-        since = self._line.records.waiting_since
-        if since is None:
+        if not self._line.records.is_waiting:
+            self._write_at = None
             return TICK
-        return 0.0 if self._line.is_told else max(since + PAUSE - monotonic(), 0.0)
+        now = self._line.clock.monotonic()
+        if self._write_at is None:
+            self._write_at = now if self._line.is_told else now + PAUSE
+        return max(self._write_at - now, 0.0)
 
     def _handle(self, news: Any) -> None:
         match news:

@@ -19,12 +19,13 @@ from framework.engine.ruled import RuledBroker, round_price
 from framework.engine.tickets import Ticket, grouped, kind
 from framework.engine.translate import order_request, symbol_of
 from framework.errors import ConfigError, Unsupported
-from framework.live.commands import Cancel, Command, Replace, Submit
+from framework.live.commands import Cancel, Replace, Submit
 from framework.live.identity import ClientOrderId
 from framework.live.records import CANCEL, INTENT, REPLACE, UPDATE, Record, Records
 from framework.model import OrderGroup, OrderStatus, OrderUpdate
 
-Send = Callable[[Command], None]
+Send = Callable[..., None]
+"""Has commands (`framework.live.commands.Command`) carried out."""
 
 STALE = "the prices are {age:.0f} s old: no position is opened on stale data"
 
@@ -116,8 +117,7 @@ class LiveBroker(RuledBroker):
         groups = [self._made(orders) for orders in grouped(leaving, self._ocos)]
         if groups:
             self._records.commit([self._intent(group, orders) for group, orders in groups])
-            for group, _ in groups:
-                self._send(Submit(group))
+            self._send(*(Submit(group) for group, _ in groups))
 
     def _made(self, orders: Sequence[Any]) -> tuple[OrderGroup, Sequence[Any]]:
         requests = []

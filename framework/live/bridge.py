@@ -63,14 +63,14 @@ class Bridge:
                 raise self._error
             return None
 
-    def send(self, command: Any) -> None:
-        """Have a command carried out in the I/O thread; raise what ended it, where it has ended."""
+    def send(self, *commands: Any) -> None:
+        """Have commands carried out in the I/O thread, together; raise what ended it, where it has ended."""
         if self._loop is None or self._obey is None:
             raise SwitchbackError("the I/O thread has not begun; nothing was sent")
         with self._stirred:
-            self._commands.append(command)
+            self._commands.extend(commands)
             is_called, self._is_called = self._is_called, True
-        if is_called:
+        if is_called and not self._loop.is_closed():
             return  # waking a thread costs more than a command: once is enough for all that wait
         try:
             self._loop.call_soon_threadsafe(self._carry_out)

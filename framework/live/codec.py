@@ -13,7 +13,7 @@ import dataclasses
 import enum
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -37,7 +37,7 @@ ENUMS: Mapping[str, type[enum.Enum]] = {
 
 
 _PLAIN = frozenset({type(None), bool, str, int})
-_FIELDS = {each: tuple(field.name for field in dataclasses.fields(each)) for each in VALUES.values()}
+_NAMES = {each: tuple(field.name for field in dataclasses.fields(each)) for each in VALUES.values()}
 
 
 def dumps(body: Mapping[str, Any]) -> str:
@@ -60,29 +60,63 @@ def loads(text: str) -> dict[str, Any]:
 
 def encode(value: Any) -> Any:
     """Return a value as what JSON has words for."""
+    # By exact type, and few calls: an order waits while its intent is written.
     kind = type(value)
-    if kind in _PLAIN:  # most are: an order waits while its intent is written
+    if kind in _PLAIN:
         return value
-    if kind in _FIELDS:
-        return {f"${kind.__name__}": {name: encode(getattr(value, name)) for name in _FIELDS[kind]}}
+    encoder = _ENCODERS.get(kind)
+    return _other(value) if encoder is None else encoder(value)
+
+
+def _other(value: Any) -> Any:
+    """Return a value of a type that has no word of its own: one derived from such, or refused."""
     match value:
-        case enum.Enum() if ENUMS.get(type(value).__name__) is type(value):
-            return {f"${type(value).__name__}": value.value}
-        case None | bool() | str() | int() if not isinstance(value, enum.Enum):
+        case str() | int() | bool() if not isinstance(value, enum.Enum):
             return value
         case float():
-            return float(value) if math.isfinite(value) else {"$float": str(float(value))}
+            return _float(value)
         case datetime():
-            return {"$at": _utc(value).isoformat()}
+            return _at(value)
         case timedelta():
-            return {"$span": [value.days, value.seconds, value.microseconds]}
+            return _span(value)
         case list():
-            return [encode(each) for each in value]
+            return _list(value)
         case tuple():
-            return {"$tuple": [encode(each) for each in value]}
+            return _tuple(value)
         case Mapping():
             return _mapping(value)
-    raise ConfigError(f"a record cannot hold a {kind.__name__}; give plain values, instants, or those of framework.model")
+    name = type(value).__name__
+    raise ConfigError(f"a record cannot hold a {name}; give plain values, instants, or those of framework.model")
+
+
+def _float(value: float) -> Any:
+    return float(value) if math.isfinite(value) else {"$float": str(float(value))}
+
+
+def _at(value: datetime) -> Any:
+    return {"$at": _utc(value).isoformat()}
+
+
+def _span(value: timedelta) -> Any:
+    return {"$span": [value.days, value.seconds, value.microseconds]}
+
+
+def _list(value: Iterable[Any]) -> Any:
+    return [encode(each) for each in value]
+
+
+def _tuple(value: Iterable[Any]) -> Any:
+    return {"$tuple": [encode(each) for each in value]}
+
+
+def _enum(value: enum.Enum) -> Any:
+    return {f"${type(value).__name__}": value.value}
+
+
+def _fields(value: Any) -> Any:
+    kind = type(value)
+    fields = {name: getattr(value, name) for name in _NAMES[kind]}
+    return {f"${kind.__name__}": {name: each if type(each) in _PLAIN else encode(each) for name, each in fields.items()}}
 
 
 def decode(value: Any) -> Any:
@@ -125,3 +159,9 @@ def _utc(at: datetime) -> datetime:
     if at.tzinfo is None:
         raise ConfigError(f"a record cannot hold {at.isoformat()}: it has no time zone; give an aware datetime")
     return at.astimezone(UTC)
+
+
+_ENCODERS: Mapping[Any, Callable[[Any], Any]] = {
+    float: _float, datetime: _at, timedelta: _span, list: _list, tuple: _tuple, dict: _mapping,
+    **dict.fromkeys(ENUMS.values(), _enum), **dict.fromkeys(VALUES.values(), _fields),
+}  # fmt: skip

@@ -7,7 +7,6 @@ the next intent, or when the engine has had a moment to itself: what a crash tak
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -27,22 +26,17 @@ class Records:
     def __init__(self, journal: SqliteJournal) -> None:
         self._journal = journal
         self._waiting: list[Record] = []
-        self.waiting_since: float | None = None
-        """Since when something is to be written (`time.monotonic`), None where nothing is."""
         self._lock = threading.Lock()
 
     def append(self, kind: str, key: str, body: Mapping[str, Any]) -> None:
         """Write a record soon."""
         with self._lock:
             self._waiting.append((kind, key, body))
-            if self.waiting_since is None:
-                self.waiting_since = time.monotonic()
 
     def commit(self, records: Iterable[Record] = ()) -> None:
         """Write these records and all that wait, in their order; return when they are on the disk."""
         with self._lock:
             waiting, self._waiting = [*self._waiting, *records], []
-            self.waiting_since = None
         if waiting:
             self._journal.append_many(waiting)
 

@@ -10,7 +10,7 @@ import pytest
 from brokers.alpaca.protocol import AlpacaRules
 from framework.calendar import Calendar
 from framework.columns import Columns
-from framework.engine.live import TICK, Line, LiveCerebro
+from framework.engine.live import PAUSE, TICK, Line, LiveCerebro
 from framework.engine.live_broker import LiveBroker
 from framework.engine.live_data import LiveData, number
 from framework.feeding import Feed
@@ -52,8 +52,8 @@ class Script(Bridge):
             return None
         return self.steps.pop(0)() if self.steps else End()
 
-    def send(self, command: Any) -> None:
-        self.sent.append(command)
+    def send(self, *commands: Any) -> None:
+        self.sent.extend(commands)
 
 
 class Stage:
@@ -245,7 +245,7 @@ def test_timer_goes_off_by_the_clock_though_no_bar_comes(stage: Stage) -> None:
     stage.then(None, T0 + timedelta(minutes=15))
     played = stage.run(Timed)
     assert [each[0] for each in played.told].count("timer") == 1
-    assert {each for each in stage.bridge.waits if each} == {TICK}
+    assert {each for each in stage.bridge.waits if each} == {PAUSE, TICK}
 
 
 def test_longer_bar_comes_with_its_last_minute_or_soon_after_its_end(stage: Stage) -> None:
