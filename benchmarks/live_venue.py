@@ -184,7 +184,9 @@ class Conversation(asyncio.Protocol):
                 self.is_socket = True
                 self.hear(self.buffer)
                 return
-            length = next((int(line[15:]) for line in head.split("\r\n") if line.lower().startswith("content-length")), 0)
+            length = next(
+                (int(line[15:]) for line in head.split("\r\n") if line.lower().startswith("content-length")), 0
+            )
             if len(self.buffer) < end + 4 + length:
                 return
             body, self.buffer = self.buffer[end + 4 : end + 4 + length], self.buffer[end + 4 + length :]

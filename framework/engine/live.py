@@ -33,7 +33,7 @@ FRESH = 30.0
 LATEST = 3.0
 """Seconds after its end that a longer bar waits for its last minute, where no other bar says that it will not come."""
 
-PAUSE = 0.05
+PAUSE = 0.02
 """Seconds that a record waits to be written with others: a fill is often close behind what was just heard."""
 
 TICK = 1.0

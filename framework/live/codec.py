@@ -116,7 +116,9 @@ def _enum(value: enum.Enum) -> Any:
 def _fields(value: Any) -> Any:
     kind = type(value)
     fields = {name: getattr(value, name) for name in _NAMES[kind]}
-    return {f"${kind.__name__}": {name: each if type(each) in _PLAIN else encode(each) for name, each in fields.items()}}
+    return {
+        f"${kind.__name__}": {name: each if type(each) in _PLAIN else encode(each) for name, each in fields.items()}
+    }
 
 
 def decode(value: Any) -> Any:
