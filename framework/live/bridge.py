@@ -79,7 +79,8 @@ class Bridge:
 
     def _carry_out(self) -> None:
         """Carry out what was sent, in its order."""
-        assert self._loop is not None and self._obey is not None
+        assert self._loop is not None
+        assert self._obey is not None
         with self._stirred:
             commands, self._commands, self._is_called = self._commands, deque(), False
         for each in commands:
