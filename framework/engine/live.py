@@ -19,6 +19,7 @@ from framework.engine.live_broker import LiveBroker
 from framework.engine.live_data import LiveData, Row, last_time, number, row
 from framework.engine.timers import Zoned
 from framework.live.bridge import Bridge
+from framework.live.clock import pace
 from framework.live.commands import End, Idle, Instant
 from framework.live.records import BARS, LINK, REMARK, REVISION, Records
 from framework.live.windows import Growing, ending
@@ -196,7 +197,7 @@ class Loop:
     def _by_the_clock(self) -> None:
         """Do what time alone brings about: timers, and longer bars whose last minutes had no trade."""
         now = self._line.clock.now()
-        for end in ending(self._all_windows(), now - timedelta(seconds=LATEST * self._pace())):
+        for end in ending(self._all_windows(), now - timedelta(seconds=LATEST * max(pace(self._line.clock), 1.0))):
             self._play(end, self._complete(end))
         if self._cerebro._timers or self._cerebro._timerscheat:
             self._timers(number(now))
@@ -288,7 +289,7 @@ class Loop:
     def _late(self, at: datetime) -> float:
         """Return how many seconds too old is what ended at `at`; 0 where it is fresh."""
         age = (self._line.clock.now() - at).total_seconds()
-        return age if age > FRESH * self._pace() else 0.0
+        return age if age > FRESH * max(pace(self._line.clock), 1.0) else 0.0
 
     def _lateness(self, data: Any) -> float:
         """Return by how many seconds the prices are too old to open a position on, 0 where they are those of now."""
@@ -297,14 +298,6 @@ class Loop:
         if not self._down or self._latest is None:
             return 0.0
         return max((self._line.clock.now() - self._latest).total_seconds(), 1.0)
-
-    def _pace(self) -> float:
-        """Return how many times faster than ours the venue's time runs; 1 but for a sandbox."""
-        seconds = self._line.clock.seconds_until(self._line.clock.now() + _HOUR)
-        return max(_HOUR.total_seconds() / seconds, 1.0) if seconds else 1.0
-
-
-_HOUR = timedelta(hours=1)
 
 
 def _instants(datas: Iterable[LiveData]) -> Iterator[dict[LiveData, Row]]:
