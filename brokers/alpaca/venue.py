@@ -26,10 +26,11 @@ class AlpacaVenue:
     def __init__(
         self, *, paper: bool = True, key: str | None = None, secret: str | None = None, base_url: str | None = None
     ) -> None:
-        from brokers.alpaca.address import address
+        from brokers.alpaca.endpoint import LIVE_URL, PAPER_URL
+        from feeds.alpaca.address import address
 
         self.paper = paper
-        self._base_url = address(base_url, paper=paper)
+        self._base_url = address(base_url, PAPER_URL if paper else LIVE_URL)
         self._given = (key, secret)
         self._is_elsewhere = base_url is not None
 
@@ -45,7 +46,7 @@ class AlpacaVenue:
     @property
     def is_real(self) -> bool:
         """Whether real money is at stake: not on paper, and not on this machine."""
-        from brokers.alpaca.address import is_on_this_machine
+        from feeds.alpaca.address import is_on_this_machine
 
         return not self.paper and not is_on_this_machine(self._base_url)
 
