@@ -169,7 +169,7 @@ class Rules(Protocol):
         """Return why this order would be refused, or an empty string.
 
         `position` is the signed quantity held, `price` the last price, `grouped` whether the order is
-        part of a bracket, an OCO or an OTO.
+        an exit that waits for its entry: what it closes is not there yet.
         """
 
 

@@ -35,17 +35,22 @@ def resting(orders: Sequence[OrderRequest]) -> OrderRequest | None:
     return min((each for each in orders if _rank(each) is not None), key=lambda each: _rank(each) or (), default=None)
 
 
+def never_rests(request: OrderRequest) -> bool:
+    """Return whether Alpaca takes such an order not even alone: crypto has no stop without a limit."""
+    return is_crypto(request.symbol) and request.order_type in (OrderType.STOP, OrderType.TRAILING_STOP)
+
+
 def _rank(request: OrderRequest) -> tuple[float, ...] | None:
+    if never_rests(request):
+        return None
     match request.order_type:
         case OrderType.MARKET:
             return (0,)
         case OrderType.LIMIT:
             return 1, -request.side.sign * (request.limit_price or 0.0)
-        case OrderType.STOP_LIMIT:
+        case OrderType.STOP | OrderType.STOP_LIMIT:
             return (2,)
-        case OrderType.STOP if not is_crypto(request.symbol):
-            return (2,)
-        case OrderType.TRAILING_STOP if not is_crypto(request.symbol):
+        case OrderType.TRAILING_STOP:
             return (3,)
         case _:
             return None

@@ -230,6 +230,14 @@ def test_where_nothing_can_rest_all_are_held_and_one_is_sent() -> None:
         assert (ends(trader), trader.made, is_flat(trader)) == ([S.FILLED, S.CANCELED], 2, True)
 
 
+def test_a_single_stop_for_crypto_is_held() -> None:
+    """Alpaca has none, with a limit beside it or without."""
+    with market(*[100.0] * 3, 94.0, 94.0, symbol="BTC/USD") as sandbox, Trader(sandbox) as trader:
+        trader.listen().submit(spy(ENTRY, **BTC), exits(BTC)[0], kind=GroupKind.OTO)
+        trader.play(4)
+        assert (trader.statuses(STOP), trader.made, is_flat(trader)) == ([S.HELD, S.NEW, S.FILLED], 2, True)
+
+
 def test_a_stop_whose_position_was_closed_otherwise_ends_unsent() -> None:
     """It would sell what is not there."""
     with market(*[100.0] * 4, 94.0, 94.0, symbol="BTC/USD") as sandbox, Trader(sandbox) as trader:
