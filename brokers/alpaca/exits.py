@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from brokers.alpaca.closing import before_the_close
+from brokers.alpaca.closing import before_the_close, check_close
 from brokers.alpaca.protocol import is_crypto
 from brokers.alpaca.validity import end_of
 from framework.errors import ConfigError, Unsupported
@@ -57,7 +57,12 @@ def _rank(request: OrderRequest) -> tuple[float, ...] | None:
 
 
 def check_held(request: OrderRequest) -> None:
-    """Raise `ConfigError` or `Unsupported` for what cannot be held: it must have its levels and a size."""
+    """Raise `ConfigError` or `Unsupported` for what cannot be held: it must have its levels and a size.
+
+    Asked for before the entry is sent: an exit that is refused later leaves a position without one.
+    """
+    if request.order_type is OrderType.MARKET_ON_CLOSE:
+        check_close(request)
     if request.quantity is None:
         raise Unsupported(f"{request.symbol}: an exit beside another is for a size, not for an amount of money")
     if request.order_type in TRAILS:

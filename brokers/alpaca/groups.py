@@ -322,6 +322,8 @@ def _own_exits(orders: tuple[OrderRequest, ...], at: datetime, closes_at: dateti
 def _own_bracket(orders: tuple[OrderRequest, ...], at: datetime, closes_at: datetime, why: str) -> Plan:
     """Send the entry on its own, and the exits when it has filled."""
     entry, *exits = orders
+    for each in exits if len(exits) > 1 else ():
+        check_held(each)
     kind = GroupKind.OCO if len(exits) > 1 or never_rests(exits[0]) else GroupKind.LIST
     after = SendAfter(entry.client_order_id, OrderGroup(tuple(exits), kind))
     ours = Plan(duties=(after,), remarks=(_said(entry, "bracket", why),))

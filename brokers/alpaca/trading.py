@@ -236,12 +236,11 @@ class AlpacaDesk:
 
     def _older(self, duties: Sequence[Duty]) -> tuple[tuple[Hold, ...], tuple[Duty, ...]]:
         """Return the orders to hold that an earlier run may have sent, and what else is to be done."""
-        older = [
-            isinstance(each, Hold) and any(name.client_order_id in self._earlier for name in each.orders)
-            for each in duties
-        ]
-        holds = tuple(each for each, is_older in zip(duties, older, strict=True) if is_older and isinstance(each, Hold))
-        return holds, tuple(each for each, is_older in zip(duties, older, strict=True) if not is_older)
+        older = tuple(each for each in duties if isinstance(each, Hold) and self._is_earlier(each))
+        return older, tuple(each for each in duties if each not in older)
+
+    def _is_earlier(self, hold: Hold) -> bool:
+        return any(each.client_order_id in self._earlier for each in hold.orders)
 
     async def _held(self, found: Plan, position: float) -> None:
         """Hold what an earlier run may have sent, when what rests beside it is known."""

@@ -118,6 +118,14 @@ def test_what_cannot_be_held_is_refused_at_once(more: Any, why: str) -> None:
         planned(sale("s", **more), sale("l", limit_price=110.0), kind=OCO, position=2.5)
 
 
+def test_an_exit_that_cannot_be_held_is_refused_before_the_entry_is_sent() -> None:
+    """Afterwards it would leave a position without an exit."""
+    coin = {"symbol": "BTC/USD"}
+    exits = sale("s", order_type=OrderType.MARKET_ON_CLOSE, **coin), sale("l", limit_price=110.0, **coin)
+    with pytest.raises(Unsupported, match="crypto has no close"):
+        planned(order(symbol="BTC/USD"), *exits, kind=BRACKET)
+
+
 def test_an_order_that_alpaca_keeps_beyond_its_end_is_said() -> None:
     """A crypto order for the day rests until it is cancelled: it lives on where we do not."""
     found = planned(order(symbol="BTC/USD", limit_price=90.0, time_in_force=TimeInForce.DAY))
