@@ -172,6 +172,26 @@ class Rules(Protocol):
         an exit that waits for its entry: what it closes is not there yet.
         """
 
+    def is_for_the_day(self, request: OrderRequest) -> bool:
+        """Return whether the venue takes this order for the day only, however long it is to last."""
+
+    def objection(
+        self, request: OrderRequest, *, position: float, price: float, grouped: bool, resting: Sequence[Resting]
+    ) -> str:
+        """Return why this order would be refused as the market stands and beside the open orders, or an empty string.
+
+        A backtest asks this; live the venue knows both better than we do. `resting` are the symbol's open orders
+        (of a pair of exits one), `grouped` whether this one belongs to a bracket, an OCO or an OTO.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """What is left of an open order, and whether it belongs to a bracket, an OCO or an OTO."""
+
+    request: OrderRequest
+    grouped: bool
+
 
 @runtime_checkable
 class Venue(Protocol):

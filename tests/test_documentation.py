@@ -24,6 +24,7 @@ SNIPPETS = [(page, each) for page in PAGES for each in blocks(page, "python")]
 @pytest.mark.parametrize(("page", "code"), SNIPPETS, ids=[page.name for page, _ in SNIPPETS])
 def test_python_snippets_run(page: Path, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each Python block of the documents is a program."""
+    monkeypatch.setenv("SWITCHBACK_SESSIONS", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     exec(compile(code, str(page), "exec"), {"__name__": "__main__"})
 
@@ -35,6 +36,15 @@ def test_the_readmes_command_runs(capsys: pytest.CaptureFixture[str], monkeypatc
     monkeypatch.chdir(ROOT)
     assert main(shlex.split(command)[1:]) == 0
     assert "Round trips" in capsys.readouterr().out
+
+
+def test_the_readmes_live_command_runs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that needs no account: a session on a sandbox of its own."""
+    lines = [line for block in blocks(ROOT / "README.md", "sh") for line in block.splitlines()]
+    command = next(line for line in lines if line.startswith("switchback live") and "--sandbox" in line)
+    monkeypatch.chdir(ROOT)
+    assert main(shlex.split(command)[1:]) == 0
+    assert "switchback journal" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])

@@ -16,8 +16,8 @@ from brokers.alpaca.amounts import price_text
 from brokers.alpaca.closing import closing
 from brokers.alpaca.exits import STOPS, at_its_time, check_held, ends, is_closing, never_rests, resting, said
 from brokers.alpaca.orders import body
-from brokers.alpaca.protocol import is_crypto
-from brokers.alpaca.validity import Validity, end_of, is_fractional, validity
+from brokers.alpaca.protocol import is_crypto, is_fractional
+from brokers.alpaca.validity import Validity, end_of, validity
 from framework.live.trailing import check_trail
 from framework.model import GroupKind, OrderGroup, OrderRequest, OrderStatus, OrderType, OrderUpdate, Side, TimeInForce
 

@@ -149,7 +149,7 @@ class AlpacaDesk:
 
     def price(self, news: Bar | Trade) -> None:
         """Take in a symbol's prices: a bar's, or a trade's."""
-        self._do(self._telling.duties.price(news, self._telling.now()))
+        self._do(self._telling.duties.price(news, self._telling.after(news.end if isinstance(news, Bar) else news.at)))
 
     async def catch_up(self) -> None:
         """Do what is due by now, and wait until nothing is under way."""
@@ -231,7 +231,7 @@ class AlpacaDesk:
         self._changed.set()
         for each in found.decided:
             self._telling.update(each)
-        self._do(self._telling.duties.begin(duties, self._telling.now()))
+        self._do(self._telling.duties.begin(duties, self._telling.after()))
         return Plan(found.posts, holds)
 
     def _older(self, duties: Sequence[Duty]) -> tuple[tuple[Hold, ...], tuple[Duty, ...]]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from brokers.alpaca.protocol import AlpacaRules
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from brokers.alpaca.line import Habits
     from brokers.alpaca.trading import AlpacaDesk
     from framework.config import Credentials
@@ -45,10 +47,11 @@ class AlpacaVenue:
 
     @property
     def is_real(self) -> bool:
-        """Whether real money is at stake: not on paper, and not on this machine."""
-        from feeds.alpaca.address import is_on_this_machine
+        """Whether real money is at stake: not on this machine, and not on paper, or at the live host all the same."""
+        from brokers.alpaca.endpoint import LIVE_URL
+        from feeds.alpaca.address import is_on_this_machine, is_same_host
 
-        return not self.paper and not is_on_this_machine(self._base_url)
+        return not is_on_this_machine(self._base_url) and (not self.paper or is_same_host(self._base_url, LIVE_URL))
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -65,6 +68,22 @@ class AlpacaVenue:
         from brokers.alpaca.trading import HABITS, AlpacaDesk
 
         return AlpacaDesk(session, emit, Endpoint(self._base_url, self._credentials()), habits or HABITS)
+
+    def check(self, symbols: Sequence[str]) -> None:
+        """Raise `ConfigError` for a symbol that Alpaca does not know or does not trade. Blocks."""
+        from brokers.alpaca.endpoint import Endpoint
+        from brokers.alpaca.lookups import asset
+        from feeds.alpaca.protocol import NAME
+        from framework.errors import ConfigError
+        from framework.http import Http
+
+        endpoint = Endpoint(self._base_url, self._credentials())
+        with Http(NAME) as http:
+            for symbol in symbols:
+                found = http.send(asset(endpoint, symbol))
+                if found is None or not found.is_tradable:
+                    what = "does not know" if found is None else "does not trade"
+                    raise ConfigError(f"{NAME} {what} the symbol {symbol}; check the spelling, such as AAPL or BTC/USD")
 
     def _credentials(self) -> Credentials:
         from feeds.alpaca.protocol import SERVICE, VARIABLES

@@ -30,6 +30,11 @@ def is_on_this_machine(url: str) -> bool:
         return False
 
 
+def is_same_host(url: str, other: str) -> bool:
+    """Return whether two addresses lead to one host."""
+    return _parts(url).hostname == _parts(other).hostname
+
+
 def _parts(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)

@@ -8,7 +8,6 @@ go by the clock.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,12 +20,11 @@ from framework.engine.timers import Zoned
 from framework.live.bridge import Bridge
 from framework.live.clock import pace
 from framework.live.commands import End, Idle, Instant
+from framework.live.ending import ended_by_interrupt
 from framework.live.records import BARS, LINK, REMARK, REVISION, Records
 from framework.live.windows import Growing, ending
 from framework.model import Bar, Link, OrderUpdate, Quote, Remark, Revision, Snapshot, Timeframe, Trade
 from framework.ports import Clock
-
-log = logging.getLogger("switchback.live")
 
 FRESH = 30.0
 """Seconds after its end from which on a bar is no news of the market as it is: then no position is opened on it."""
@@ -60,7 +58,8 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What the loop needs of the session around it. `is_told` where the venue's clock stands still between instants.
+    """What the loop needs of the session around it. `is_told` where the venue's clock stands still between instants,
+    `is_path` where some of these lie between the bars.
 
     `restore` is called when the first bars are loaded, to give the broker what an earlier run left; `checked`
     with each snapshot of the account.
@@ -70,6 +69,7 @@ class Line:
     clock: Clock
     records: Records
     is_told: bool
+    is_path: bool = False
     windows: tuple[Growing, ...] = ()
     restore: Callable[[Any], None] = lambda strategy: None
     checked: Callable[[Any, Snapshot], list[Remark]] = lambda strategy, snapshot: []
@@ -125,13 +125,20 @@ class Loop:
     # -- live
 
     def go_on(self) -> None:
-        """Take what arrives until the end; an interrupt (Ctrl-C) ends it too."""
+        """Take what arrives until the end; an interrupt (Ctrl-C) ends it too, a second one at once."""
         try:
-            while not self._is_over:
-                self._turn()
+            with ended_by_interrupt(self._interrupted):
+                while not self._is_over:
+                    self._turn()
         except KeyboardInterrupt:
             self.tally.notes.append("interrupted")
         self._line.records.commit()
+
+    def _interrupted(self) -> None:
+        """End when what is at hand is done; the loop wakes where it waits."""
+        self._is_over = True
+        self.tally.notes.append("interrupted")
+        self._line.bridge.post(End())
 
     def _turn(self) -> None:
         news = self._line.bridge.wait(0.0 if self._line.records.is_waiting else TICK)
@@ -208,6 +215,9 @@ class Loop:
     def _step(self, rows: Mapping[LiveData, Row], updates: Iterable[OrderUpdate] = ()) -> None:
         """Load bars, take and notify what became of orders, call `next`; without bars there is no `next`."""
         cerebro = self._cerebro
+        if self._line.is_path and rows:  # as in real time: what is known is told before the next bar is there
+            cerebro._brokernotify()
+            self._broker.depart()
         for data, each in rows.items():
             data.feed(each)
         if rows:
@@ -228,11 +238,15 @@ class Loop:
                 cerebro._next_writers(self._strategies)
             self._broker.depart()
         self._is_over |= bool(cerebro._event_stop)
-        if not self._line.is_told:
-            self._spread_word()
+        self._spread_word()
 
     def _spread_word(self) -> None:
-        """Notify orders at once, and send what is asked for in answer, until nothing is left to say."""
+        """Notify orders at once, and send what is asked for in answer, until nothing is left to say.
+
+        In lock-step what is to be said waits for the next instant, as in a backtest.
+        """
+        if self._line.is_told:
+            return
         while self._broker.notifs or self._broker.submitted:
             self._cerebro._brokernotify()
             self._broker.depart()
@@ -262,8 +276,7 @@ class Loop:
         self._spread_word()
 
     def _say(self, text: str, news: Any) -> None:
-        """Tell the user, and the strategy through `notify_store`."""
-        log.info(text)
+        """Tell the strategy, through `notify_store`."""
         self._cerebro.notify_store(text, news)
         for strategy in self._strategies:
             strategy.notify_store(text, news)

@@ -8,7 +8,7 @@ comes out alike each time, and as its backtest does.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,18 +30,23 @@ _JUST_BEFORE = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A sandbox's clock; `next` is the instant that comes, None at the end, and `speed` is None in lock-step."""
+    """A sandbox's clock; `next` is the instant that comes, None at the end, and `speed` is None in lock-step.
+
+    With `is_path` bars are played along their path: what fills on the way is told before the bar.
+    """
 
     now: datetime
     speed: float | None
     next: datetime | None
+    is_path: bool = False
 
     @classmethod
     def read(cls, body: Any) -> Told:
         """Read the answer of `/_sandbox/clock`."""
         try:
             speed = None if body["speed"] is None else float(body["speed"])
-            return cls(datetime.fromisoformat(body["now"]), speed, _instant(body["next"]))
+            is_path = body.get("detail") == "path"
+            return cls(datetime.fromisoformat(body["now"]), speed, _instant(body["next"]), is_path)
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError("sandbox", f"/_sandbox/clock should tell now, speed and next, but: {error}") from None
 
@@ -57,7 +62,7 @@ def clock_told(base_url: str) -> Exchange[Told]:
     try:
         answer = yield HttpRequest("GET", f"{base_url}/_sandbox/clock")
     except ConnectionLost as lost:
-        raise ConfigError(f"{base_url} does not answer ({lost}); is the sandbox running?") from None
+        raise ConfigError(f"{base_url} does not answer; start one there: switchback sandbox") from lost
     if answer.status != 200:
         raise ConfigError(f"{base_url} is on this machine, but it is no sandbox (HTTP {answer.status})")
     return Told.read(answer.decode())
@@ -111,13 +116,32 @@ class LockStep:
     def _hand_on(self, at: datetime) -> None:
         kept = self._hub.gathered()
         bars = [each for each in kept if isinstance(each, Bar)]
-        updates = tuple(each for each in kept if isinstance(each, OrderUpdate))
+        updates = in_turn([each for each in kept if isinstance(each, OrderUpdate)], at)
         for end in sorted({bar.end for bar in bars if bar.end < at}):
             # What was backfilled: earlier instants, each with a `next` of its own.
             self._hub.bridge.post(Instant(end, tuple(bar for bar in bars if bar.end == end)))
         present = tuple(bar for bar in bars if bar.end >= at)
+        if self._clock.is_path and present and updates:
+            # The last stretch of the bars: a strategy hears of its fills while it sees the bar before, as live.
+            self._hub.bridge.post(Instant(at, (), updates))
+            updates = ()
         if present or updates:
             self._hub.bridge.post(Instant(at, present, updates))
+
+
+def in_turn(updates: Sequence[OrderUpdate], at: datetime) -> tuple[OrderUpdate, ...]:
+    """Return news of orders so that a session comes out alike each time; those of one order stay in their order.
+
+    What an instant brought keeps the venue's order. What happened before it was learned from answers and from the
+    stream, and which of them is read first is chance: it goes by when it happened, then by the orders.
+    """
+    reached: dict[str, datetime] = {}
+    keyed = []
+    for each in updates:
+        when = reached[each.client_order_id] = max(each.at, reached.get(each.client_order_id, each.at))
+        name = each.client_order_id if when < at else ""
+        keyed.append((min(when, at), len(name), name, each))
+    return tuple(each for *_, each in sorted(keyed, key=lambda row: row[:3]))
 
 
 def _instant(text: str | None) -> datetime | None:
