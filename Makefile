@@ -23,3 +23,4 @@ check-all:  ## the tests on every later CPython this machine has
 bench:  ## ratios against peers and floors; the peers come with `pip install -e ".[bench]"`
 	$(PYTHON) benchmarks/engine.py
 	$(PYTHON) benchmarks/sandbox.py
+	$(PYTHON) benchmarks/live.py

@@ -32,6 +32,9 @@ FRESH = 30.0
 LATEST = 3.0
 """Seconds after its end that a longer bar waits for its last minute, where no other bar says that it will not come."""
 
+PAUSE = 0.02
+"""Seconds that a record waits to be written with others: a fill is often close behind what was just heard."""
+
 TICK = 1.0
 """Seconds between two looks at the clock while nothing arrives: for timers, and for Ctrl-C everywhere."""
 
@@ -105,6 +108,7 @@ class Loop:
         self._down: set[str] = set()
         self._at: datetime | None = None
         self._latest: datetime | None = None
+        self._write_at: float | None = None
 
     # -- history
 
@@ -141,7 +145,7 @@ class Loop:
         self._line.bridge.post(End())
 
     def _turn(self) -> None:
-        news = self._line.bridge.wait(0.0 if self._line.records.is_waiting else TICK)
+        news = self._line.bridge.wait(self._patience())
         if news is not None:
             self._handle(news)
         elif self._line.records.is_waiting:
@@ -151,6 +155,16 @@ class Loop:
         if self._line.is_told and news is not None:
             self._line.bridge.send(Idle(self._line.bridge.taken))
         self._is_over |= bool(self._cerebro._event_stop)
+
+    def _patience(self) -> float:
+        """Return how long to wait for news before the journal is written, or the clock is looked at."""
+        if not self._line.records.is_waiting:
+            self._write_at = None
+            return TICK
+        now = self._line.clock.monotonic()
+        if self._write_at is None:
+            self._write_at = now if self._line.is_told else now + PAUSE
+        return max(self._write_at - now, 0.0)
 
     def _handle(self, news: Any) -> None:
         match news:
@@ -247,8 +261,12 @@ class Loop:
         """
         if self._line.is_told:
             return
+        quick = self._cerebro.p.quicknotify
         while self._broker.notifs or self._broker.submitted:
-            self._cerebro._brokernotify()
+            # Not `_brokernotify`: it would end an instant first, for every fill.
+            while (order := self._broker.get_notification()) is not None:
+                owner = self._strategies[0] if order.owner is None else order.owner
+                owner._addnotification(order, quicknotify=quick)
             self._broker.depart()
 
     def _timers(self, time: float) -> None:

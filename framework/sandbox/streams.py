@@ -68,8 +68,7 @@ class Connection:
         """Write `count` messages of the stream in one frame, or what a fault makes of it."""
         take = self.market.faults.take
         if take("drop", self.stream, **facts):
-            # It was on its way: who is in lock-step does not go on before the line is back.
-            self.market.sent[self.stream] += count
+            self.market.lost[self.stream] += count
             return self.cut()
         if take("half_closed", self.stream, **facts):
             self.is_deaf = True
