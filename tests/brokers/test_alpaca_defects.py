@@ -16,7 +16,7 @@ from desk import Desk, spy
 from brokers.alpaca.answers import Refused
 from brokers.alpaca.exchanges import Taken, replace
 from brokers.alpaca.following import Reports
-from brokers.alpaca.groups import Trail
+from brokers.alpaca.groups import Hold
 from brokers.alpaca.orders import changes
 from framework.app.sandbox import Sandbox
 from framework.errors import SwitchbackError
@@ -119,7 +119,7 @@ def test_defect_15_every_type_goes_somewhere(kind: OrderType) -> None:
     """Each is sent, or is ours and says so; none is a KeyError."""
     found = planned(order(order_type=kind, stop_price=99.0, limit_price=98.0, trail_amount=1.0))
     assert len(found.posts) == (kind is not OrderType.TRAILING_STOP_LIMIT)
-    assert bool(found.posts) or (isinstance(found.duties[0], Trail) and found.remarks)
+    assert bool(found.posts) or (isinstance(found.duties[0], Hold) and found.remarks)
 
 
 def test_defect_15_an_order_can_be_replaced(desk: Desk) -> None:
