@@ -218,7 +218,7 @@ class Socket(Generic[E]):
     async def _mind(self, timed: TimedProtocol[E]) -> None:
         """Bear no more silence than the protocol does."""
         while not (why := timed.silence(self._clock.monotonic(), self._clock.now())):
-            await self._clock.sleep(1.0)
+            await self._clock.sleep(self.pace.look)
         raise self._lost(why)
 
     async def _watch(self) -> None:

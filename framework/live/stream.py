@@ -85,6 +85,7 @@ class Pace:
     connect: float = 10.0  # until connected and ready
     ping: float = 5.0  # between two pings
     pong: float = 5.0  # for any sign of life after a ping
+    look: float = 1.0  # between two looks at a silence that the protocol judges
     close: float = 1.0  # for the other side's farewell
     healthy: float = 30.0  # ready for so long, and the next loss is a first one again
     first_wait: float = 0.5

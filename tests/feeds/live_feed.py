@@ -27,7 +27,7 @@ from framework.retries import Patience
 PRICES = {"SPY": [100.0, 101.0, 102.0, 103.0, None, 105.0], "IBM": [50.0, None, 52.0, 53.0, 54.0, 55.0]}
 FULL = {"SPY": [100.0 + at for at in range(6)], "IBM": [50.0 + at for at in range(6)]}
 
-PACE = Pace(ping=9.0, close=0.05, first_wait=0.001, longest_wait=0.002)
+PACE = Pace(ping=9.0, look=0.02, close=0.05, first_wait=0.001, longest_wait=0.002)
 RETRIES = Patience(attempts=2, first_wait=0.001, longest_wait=0.002)
 QUICK = Waits(pace=PACE, retries=RETRIES, look=0.002, record=9e9, mute=0.0)
 
@@ -38,12 +38,14 @@ class Heard:
 
     counts: Counter[str] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
+    caught: list[str] = field(default_factory=list)
 
     def hear(self, stream: str, count: int = 1) -> None:
         self.counts[stream] += count
 
     def caught_up(self, stream: str) -> None:
         self.counts[stream] = self.sent[stream]
+        self.caught.append(stream)
 
 
 class Journal:

@@ -62,7 +62,24 @@ def test_what_a_broken_line_lost_is_told_before_the_link_is_up(cut):
     stage, tape = play(scenario, FULL)
     assert stage.bars == tape
     assert stage.links == [True, False, True]
+    assert stage.heard.caught == ["data", "data"]
     assert stage.ledger().summary(OPEN + 6 * MINUTE).is_complete
+
+
+def test_what_comes_while_history_is_asked_is_heard_when_it_is_told():
+    """The bars of the next minute wait for those that the line lost."""
+
+    async def scenario(stage):
+        await stage.step()
+        stage.venue.fault("stall", stream="market_data", seconds=0.2)
+        stage.venue.fault("drop", stream="data")
+        await stage.play()
+        await stage.until(lambda: stage.links == [True, False])
+        await asyncio.to_thread(stage.venue.attend, "data")
+        await stage.step()
+        assert stage.bars == played(stage.venue)
+
+    play(scenario, FULL)
 
 
 def test_mute_stream_is_given_up_at_the_first_minute_of_several_symbols():
@@ -98,6 +115,19 @@ def test_deaf_stream_is_found_by_its_pings_and_history_goes_on():
     assert "no answer to a ping" in stage.of(Link)[1].reason
     assert "another session" in stage.remarks[0]
     assert {name: bars[:5] for name, bars in tape.items()} == {name: bars[:5] for name, bars in stage.bars.items()}
+
+
+def test_lock_step_bears_any_silence():
+    """There quotes come when somebody steps."""
+
+    async def scenario(stage):
+        looks = stage.session.clock.monotonic() + 0.1
+        await stage.until(lambda: stage.session.clock.monotonic() > looks)
+        await stage.step()
+
+    waits = replace(QUICK, patience=Silence(data=0.01))
+    stage, tape = play(scenario, FULL, source={"channels": ["quotes"]}, waits=waits)
+    assert (stage.links, stage.bars) == ([True], tape)
 
 
 def test_quotes_that_stop_in_trading_hours_are_noticed():
@@ -214,6 +244,22 @@ def test_live_bars_go_on_while_history_is_down():
         name: [bar.end for number, bar in enumerate(bars) if number != 1] for name, bars in tape.items()
     }
     assert stage.ledger().summary(OPEN + 6 * MINUTE).is_complete
+
+
+def test_history_that_does_not_answer_is_not_waited_for():
+    """Bars are held for as long as one request may take."""
+
+    async def scenario(stage):
+        await stage.step()
+        stage.venue.fault("missing_bar", match={"symbol": "SPY"})
+        stage.venue.fault("stall", stream="market_data")
+        await stage.step(2)
+        assert [bar.end for bar in stage.bars["SPY"]] == [OPEN + MINUTE, OPEN + 3 * MINUTE]
+        await stage.until(lambda: stage.of(Revision))
+
+    stage, _ = play(scenario, FULL, waits=replace(QUICK, answer=0.05), patience=Patience())
+    assert "no bars of the past within 0.05 s" in stage.remarks[0]
+    assert stage.of(Revision)[0].bar.end == OPEN + 2 * MINUTE
 
 
 def test_key_that_history_does_not_accept_ends_the_feed_at_its_beginning():
