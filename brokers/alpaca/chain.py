@@ -67,6 +67,13 @@ class Link:
         if filled > self.filled + NOISE:
             self.filled, self.paid = filled, paid
 
+    def fill(self, execution: Execution) -> None:
+        """Take over what an execution says of the order: else its last would be told as one in part, then as NEW."""
+        if execution.is_last and not (self.status and self.status.is_final):
+            self.status = OrderStatus.FILLED
+        elif self.status is None or rank(self.status) < rank(PARTIAL):
+            self.status = PARTIAL
+
     def _is_news(self, status: OrderStatus, at: datetime) -> bool:
         if self.status is None or self.status.is_final:
             return self.status is None
@@ -106,8 +113,7 @@ class Chain:
         size, value = link.executed
         if math.isclose(size, max(link.executions), abs_tol=NOISE):  # all of them are known
             link.count(size, value, None)
-            if execution.is_last and not (link.status and link.status.is_final):
-                link.status = OrderStatus.FILLED  # else its last fill would be told as one in part
+            link.fill(execution)
         return self._news(execution.at or now, execution, "")
 
     def answer(self, event: str, at: datetime, reason: str) -> list[Told]:

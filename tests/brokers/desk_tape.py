@@ -36,7 +36,9 @@ def market(*prices: Any, symbol: str = "SPY", opens: Any = OPEN, **settings: Any
     """Play these prices; the first is over, so that the venue knows what the symbol costs."""
     calendar = "24/7" if "/" in symbol else "XNYS"
     played: Prices = list(prices)
-    with Sandbox(Tape({symbol: played}, opens=opens, calendar=calendar), settings=Settings(**settings)) as sandbox:
+    source = Tape({symbol: played}, opens=opens, calendar=calendar)
+    # Its headers tell a budget of a minute of the world's time, and a storm may need more.
+    with Sandbox(source, settings=Settings(**settings), limit=100_000) as sandbox:
         sandbox.step()
         yield sandbox
 

@@ -254,3 +254,17 @@ def test_a_clock_that_stands_costs_nothing() -> None:
         for _ in range(5):
             trader.settle()
         assert sandbox.state()["requests"]["trading"] == before
+
+
+def test_an_order_that_was_changed_before_the_crash_is_followed_to_its_present_id() -> None:
+    """The journal has it under its first id."""
+    with market(*[100.0] * 4) as sandbox:
+        crash = Crash(sandbox, spy(limit_price=90.0))
+        with Trader(sandbox) as trader:
+            trader.listen().submit(*crash.group.orders)
+            trader.replace("run-1-1", spy("run-1-1.1", limit_price=101.0))
+        sandbox.step()
+        with resumed(sandbox, crash.known()) as trader:
+            trader.listen()
+            assert (trader.statuses()[-1:], trader.filled()) == ([S.FILLED], 10)
+            trader.check()

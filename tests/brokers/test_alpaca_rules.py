@@ -7,7 +7,7 @@ import pytest
 import brokers
 from brokers import AlpacaVenue
 from framework.model import OrderRequest, OrderType, Side
-from framework.ports import LiveVenue, Venue
+from framework.ports import Venue
 
 RULES = AlpacaVenue().rules
 
@@ -21,9 +21,8 @@ def refusal(asked: OrderRequest, position: float = 0, price: float = 100.0, grou
 
 
 def test_a_venue_needs_no_keys_for_its_rules() -> None:
-    """Paper is the default; it is a Venue, and not yet one that can be traded on."""
+    """Paper is the default."""
     assert isinstance(AlpacaVenue(), Venue)
-    assert not isinstance(AlpacaVenue(), LiveVenue)
     assert repr(AlpacaVenue()) == "AlpacaVenue(paper=True)"
     assert brokers.__all__ == ["AlpacaVenue"]
 
