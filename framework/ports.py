@@ -171,6 +171,23 @@ class Rules(Protocol):
         part of a bracket, an OCO or an OTO.
         """
 
+    def objection(
+        self, request: OrderRequest, *, position: float, price: float, grouped: bool, resting: Sequence[Resting]
+    ) -> str:
+        """Return why this order would be refused as the market stands and beside the open orders, or an empty string.
+
+        A backtest asks this; live the venue knows both better than we do. `resting` are the symbol's open orders
+        (of a pair of exits one); the others are as for `refusal`.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """What is left of an open order, and whether it belongs to a bracket, an OCO or an OTO."""
+
+    request: OrderRequest
+    grouped: bool
+
 
 @runtime_checkable
 class Venue(Protocol):

@@ -6,7 +6,10 @@ short, and whether there is money enough, is for the venue to say.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from framework.model import OrderRequest, OrderType, Side
+from framework.ports import Resting
 
 MINIMUM_COST = 1.0
 """Dollars that an order which opens a position must be worth."""
@@ -49,6 +52,35 @@ class AlpacaRules:
         if opens and quantity * price < MINIMUM_COST:
             return f"cost basis must be >= minimal amount of order {MINIMUM_COST:g}"
         return ""
+
+    def objection(
+        self, request: OrderRequest, *, position: float, price: float, grouped: bool, resting: Sequence[Resting]
+    ) -> str:
+        """Return why Alpaca would refuse this order now: a stop beyond the market, shares that are spoken for, a wash."""
+        sign = request.side.sign
+        if request.order_type is OrderType.STOP and not grouped and (price - (request.stop_price or price)) * sign >= 0:
+            return f"stop price must be {'greater' if sign > 0 else 'less'} than current price"
+        if is_crypto(request.symbol):
+            return ""
+        quantity = request.quantity or 0.0
+        spoken_for = sum(each.request.quantity or 0.0 for each in resting if each.request.side is request.side)
+        free = max(0.0, abs(position) - spoken_for)
+        if position * sign < 0 and quantity > free + 1e-9:
+            return f"insufficient qty available for order (requested: {quantity:g}, available: {free:g})"
+        against = [each.request for each in resting if each.request.side is not request.side and not each.grouped]
+        return "" if grouped else next((why for each in against if (why := _wash(request, each))), "")
+
+
+def _wash(request: OrderRequest, other: OrderRequest) -> str:
+    """Return why an order could trade with another one of our own, or an empty string."""
+    kind = "limit"
+    if request.order_type is OrderType.LIMIT and other.order_type is OrderType.LIMIT:
+        apart = ((request.limit_price or 0.0) - (other.limit_price or 0.0)) * request.side.sign
+        if apart < 0:
+            return ""
+    elif other.order_type is not OrderType.LIMIT:
+        kind = "market" if other.order_type is OrderType.MARKET else "stop"
+    return f"potential wash trade detected. use complex orders (reject_reason opposite side {kind} order exists)"
 
 
 def _crypto_refusal(request: OrderRequest, position: float, grouped: bool) -> str:

@@ -229,11 +229,15 @@ class Loop:
                 cerebro._next_writers(self._strategies)
             self._broker.depart()
         self._is_over |= bool(cerebro._event_stop)
-        if not self._line.is_told:
-            self._spread_word()
+        self._spread_word()
 
     def _spread_word(self) -> None:
-        """Notify orders at once, and send what is asked for in answer, until nothing is left to say."""
+        """Notify orders at once, and send what is asked for in answer, until nothing is left to say.
+
+        In lock-step what is to be said waits for the next instant, as in a backtest.
+        """
+        if self._line.is_told:
+            return
         while self._broker.notifs or self._broker.submitted:
             self._cerebro._brokernotify()
             self._broker.depart()

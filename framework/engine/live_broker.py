@@ -37,6 +37,8 @@ _ENDS = {
     OrderStatus.REPLACED: bt.Order.Canceled,
 }
 
+_TRAILING = (bt.Order.StopTrail, bt.Order.StopTrailLimit)
+
 _QUIET = (OrderStatus.PENDING_NEW,)
 """What a venue may say of an order that Backtrader has no word for."""
 
@@ -73,7 +75,7 @@ class LiveBroker(RuledBroker):
 
     def cancel(self, order: Any, bracket: bool = False) -> bool:
         """Ask for an order's end; the strategy hears of it when the venue says so."""
-        if not bracket and self._withdrawn(order):
+        if not bracket and self._is_withdrawn(order):
             return True
         client_order_id = self._ids.get(order.ref, "")
         if client_order_id not in self._orders:
@@ -109,7 +111,7 @@ class LiveBroker(RuledBroker):
 
     def depart(self) -> None:
         """Send what was asked for in this callback: journalled first, all of it in one write."""
-        if not self.submitted:
+        if not self.submitted and not self._leaving:  # `next` may have let them through already
             return
         self.check_submitted()
         leaving, self._leaving = self._leaving, []
@@ -147,17 +149,6 @@ class LiveBroker(RuledBroker):
             request = replace(request, stop_price=round_price(price, rules.tick(symbol, price), down=not buys))
         return request
 
-    def _withdrawn(self, order: Any) -> bool:
-        """Take back an order that has not left yet, and the orders of its bracket."""
-        if all(each.ref != order.ref for each in self.submitted):
-            return False
-        family = _family(order)
-        self._pchildren.pop(family, None)
-        for each in [each for each in self.submitted if _family(each) == family]:
-            self.submitted.remove(each)
-            self._finish(each, each.Canceled)
-        return True
-
     # -- what the venue says
 
     def take(self, update: OrderUpdate) -> None:
@@ -173,14 +164,25 @@ class LiveBroker(RuledBroker):
         if status in _QUIET and update.fill is None:
             return
         if status is not OrderStatus.REJECTED and order.status in (order.Created, order.Submitted):
-            order.accept(self)
-            self.notify(order)
+            self._accepted(order)
         if update.fill is not None:
             self._filled(order, update)
         if status.is_final and order.alive():
             self._ended(order, update)
         if not order.alive():
             self._gone(order, update.client_order_id)
+
+    def _accepted(self, order: Any) -> None:
+        """Tell that an order is accepted, and before it those of its bracket that were made before it.
+
+        A venue takes a bracket in one piece, and may speak of its exits first.
+        """
+        together = self._together.get(order.ref, frozenset()) if order.parent is not None else frozenset()
+        elder = [each for each in self._orders.values() if each.ref in together and each.ref < order.ref]
+        for each in (*elder, order):
+            if each.status in (each.Created, each.Submitted):
+                each.accept(self)
+                self.notify(each)
 
     def _filled(self, order: Any, update: OrderUpdate) -> None:
         fill = update.fill
@@ -201,9 +203,7 @@ class LiveBroker(RuledBroker):
         if update.status is OrderStatus.FILLED:
             order.executed.remsize = 0
         margin = update.status is OrderStatus.REJECTED and update.is_margin
-        # Backtrader dates a cancel by the bar on which it was asked for, everything else by the bar that is loaded.
-        is_cancel = update.status is OrderStatus.CANCELED
-        self._finish(order, order.Margin if margin else _ENDS[update.status], _number(update.at) if is_cancel else None)
+        self._finish(order, order.Margin if margin else _ENDS[update.status], _dated(order, update))
 
     def _finish(self, order: Any, status: int, time: float | None = None) -> None:
         order.status = status
@@ -230,6 +230,23 @@ class LiveBroker(RuledBroker):
             return why
         return STALE.format(age=late)
 
+    def _objection(self, order: Any) -> str:
+        """Leave to the venue what only the venue can know."""
+        return ""
+
+    def next(self) -> None:
+        """End an instant: trailing prices, interest, futures and the value. A feed without a bar has no value either.
+
+        Where a trailing stop stands is for the venue to say; what the strategy reads in `created.price` is what a
+        backtest would make of the bars.
+        """
+        for order in self._orders.values():
+            if order.exectype in _TRAILING and order.alive():
+                order.trailadjust(order.data.close[0])
+        hidden = {data: self.positions.pop(data) for data in list(self.positions) if not len(data)}
+        super().next()
+        self.positions.update(hidden)
+
     def _reduces(self, order: Any) -> bool:
         held = self.getposition(order.data).size
         return bool(held * order.size < 0 and abs(order.size) <= abs(held))
@@ -254,12 +271,6 @@ class LiveBroker(RuledBroker):
             self._orders[client_order_id], self._ids[order.ref] = order, client_order_id
             self.notify(order)
 
-    def next(self) -> None:
-        """End an instant: interest, futures and the value. A feed that has no bar yet has no value either."""
-        hidden = {data: self.positions.pop(data) for data in list(self.positions) if not len(data)}
-        super().next()
-        self.positions.update(hidden)
-
     def adopt(self, data: Any, size: float, price: float) -> None:
         """Take a position that is in the account already into the session's ledger; cash stays as it is."""
         whole = int(size) if size == int(size) else size
@@ -271,10 +282,16 @@ class LiveBroker(RuledBroker):
         return dict(self._orders)
 
 
+def _dated(order: Any, update: OrderUpdate) -> float | None:
+    """Return the time of an order's end as Backtrader dates it: what is asked for has the time of asking.
+
+    None is that of the bar that is loaded.
+    """
+    if update.status is OrderStatus.CANCELED:
+        return _number(update.at)
+    is_refused = update.status is OrderStatus.REJECTED and order.status in (order.Created, order.Submitted)
+    return float(order.created.dt) if is_refused else None
+
+
 def _number(at: datetime) -> float:
     return float(bt.date2num(at.replace(tzinfo=None)))
-
-
-def _family(order: Any) -> int:
-    """Return the ref of an order's bracket: its parent's, or its own."""
-    return int(getattr(order.parent, "ref", order.ref))

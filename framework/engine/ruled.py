@@ -7,13 +7,15 @@ venue and without a warm-up that trades, the runner uses Backtrader's own broker
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import backtrader as bt
 
-from framework.engine.translate import order_request, order_type, symbol_of
-from framework.model import OrderType
-from framework.ports import Rules
+from framework.engine.translate import order_request, order_type, symbol_of, time_in_force
+from framework.model import OrderType, TimeInForce
+from framework.ports import Resting, Rules
 
 WARMING_UP = "warming up: the history before the start is not traded"
 
@@ -26,7 +28,7 @@ class RuledBroker(bt.brokers.BackBroker):
 
     params = (("rules", None),)
 
-    lean_overrides = frozenset({"_try_exec"})
+    lean_overrides = frozenset({"_try_exec", "next"})
     """What is overridden here that the lean engine need not fall back for."""
 
     def buy(self, owner: Any, data: Any, size: float, price: Any = None, plimit: Any = None, **kwargs: Any) -> Any:
@@ -39,10 +41,33 @@ class RuledBroker(bt.brokers.BackBroker):
 
     def submit(self, order: Any, check: bool = True) -> Any:
         reason = self._refusal(order)
-        if not reason:
-            return super().submit(order, check)
-        self._refuse(order, reason)
-        return order
+        if not reason and (reason := self._objection(order)):
+            order.submit(self)
+            self.notify(order)
+        if reason:
+            self._refuse(order, reason)
+            return order
+        if self.p.rules is not None and order.p.valid is not None:
+            _date(order)
+        return super().submit(order, check)
+
+    def cancel(self, order: Any, bracket: bool = False) -> bool:
+        """Cancel an order; one that has not left yet is taken back (stock would send and fill it)."""
+        if self.p.rules is not None and not bracket and self._is_withdrawn(order):
+            return True
+        return bool(super().cancel(order, bracket))
+
+    def _is_withdrawn(self, order: Any) -> bool:
+        """Take back an order that has not left yet, and the orders of its bracket; return whether it was one."""
+        if all(each.ref != order.ref for each in self.submitted):
+            return False
+        family = _family(order)
+        self._pchildren.pop(family, None)
+        for each in [each for each in self.submitted if _family(each) == family]:
+            self.submitted.remove(each)
+            each.cancel()
+            self.notify(each)
+        return True
 
     def _try_exec(self, order: Any) -> None:
         """Try an order on each bar once, and never on one that had ended before the order was sent.
@@ -55,6 +80,21 @@ class RuledBroker(bt.brokers.BackBroker):
             return
         order.tried_on = now
         super()._try_exec(order)
+
+    def next(self) -> None:
+        """Play an instant, and end the orders whose time has passed while their symbol had no bar.
+
+        An order for the day ends with the session, not with the next one's first bar: its venue does that.
+        """
+        super().next()
+        if self.p.rules is not None and any(order.valid for order in self.pending):
+            for order in [each for each in self.pending if _is_over(each)]:
+                if order in self.pending:  # none before it has taken it out
+                    self.pending.remove(order)
+                    order.status, order.executed.dt = order.Expired, order.data.datetime[0]
+                    self.notify(order)
+                    self._ococheck(order)
+                    self._bracketize(order, cancel=True)
 
     def _rounded(
         self, data: Any, size: float, price: Any, plimit: Any, exectype: int | None, *, buys: bool
@@ -86,6 +126,45 @@ class RuledBroker(bt.brokers.BackBroker):
             )
         )
 
+    def _objection(self, order: Any) -> str:
+        """Return why the venue would not take an order beside those that are open, or an empty string.
+
+        Live the venue itself says so, which knows the market and the orders as they are when it is asked.
+        """
+        if self.p.rules is None or order.parent is not None:
+            return ""
+        symbol = symbol_of(order.data)
+        return str(
+            self.p.rules.objection(
+                order_request(order, symbol, str(order.ref)),
+                position=self.getposition(order.data).size,
+                price=order.data.close[0],
+                grouped=not order.transmit or self._has_pair(order),
+                resting=tuple(self._resting(order)),
+            )
+        )
+
+    def _has_pair(self, order: Any) -> bool:
+        """Return whether an order is one of a pair that cancel each other."""
+        return self._ocos.get(order.ref, order.ref) != order.ref
+
+    def _resting(self, order: Any) -> Iterator[Resting]:
+        """Yield what is open of an order's symbol: of a pair of exits, what the venue counts of it, the first."""
+        symbol, seen = symbol_of(order.data), {self._ocos.get(order.ref, order.ref), order.ref}
+        for each in (*self.pending, *self.submitted):
+            family = each.parent.ref if each.parent is not None else self._ocos.get(each.ref, each.ref)
+            is_exit = each.parent is not None
+            if symbol_of(each.data) != symbol or family in seen or (is_exit and not each.active()):
+                continue
+            seen.add(family)
+            grouped = is_exit or family != each.ref or bool(self._pchildren.get(each.ref)) or self._leads(each)
+            request = order_request(each, symbol, str(each.ref))
+            yield Resting(replace(request, quantity=abs(each.executed.remsize)), grouped)
+
+    def _leads(self, order: Any) -> bool:
+        """Return whether other orders end with this one."""
+        return len(self._ocol.get(order.ref, ())) > 1
+
     def _refuse(self, order: Any, reason: str) -> None:
         """Reject the order and, where it is part of a bracket not sent yet, the orders it came with."""
         parent = getattr(order.parent, "ref", order.ref)
@@ -93,6 +172,33 @@ class RuledBroker(bt.brokers.BackBroker):
             each.addinfo(reason=reason)
             each.reject(self)
             self.notify(each)
+
+
+def _date(order: Any) -> None:
+    """Let an order for the day end with its exchange's session; Backtrader keeps it to midnight, or for ever."""
+    calendar = order.data._calendar
+    if time_in_force(order.p.valid) is TimeInForce.DAY and calendar is not None:
+        after = bt.num2date(order.created.dt + _SECOND)
+        order.valid = bt.date2num(calendar.schedule(after, order.data._tz)[1])
+
+
+def _is_over(order: Any) -> bool:
+    """Return whether an order's time has passed at the instant that is played, whichever symbol has a bar then."""
+    if not order.valid or order.exectype == order.Market:
+        return False
+    now = max(data.datetime[0] for data in order.owner.datas if len(data))
+    if time_in_force(order.p.valid) is TimeInForce.DAY:
+        return bool(now > order.valid - _SECOND)
+    return bool(now > order.valid)
+
+
+_SECOND = 1 / 86_400
+"""A date number does not hold an instant exactly."""
+
+
+def _family(order: Any) -> int:
+    """Return the ref of an order's bracket: its parent's, or its own."""
+    return int(getattr(order.parent, "ref", order.ref))
 
 
 def _to_tick(rules: Rules, symbol: str, price: Any, *, down: bool) -> Any:

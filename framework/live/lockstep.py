@@ -30,18 +30,23 @@ _JUST_BEFORE = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A sandbox's clock; `next` is the instant that comes, None at the end, and `speed` is None in lock-step."""
+    """A sandbox's clock; `next` is the instant that comes, None at the end, and `speed` is None in lock-step.
+
+    With `is_path` bars are played along their path: what fills on the way is told before the bar.
+    """
 
     now: datetime
     speed: float | None
     next: datetime | None
+    is_path: bool = False
 
     @classmethod
     def read(cls, body: Any) -> Told:
         """Read the answer of `/_sandbox/clock`."""
         try:
             speed = None if body["speed"] is None else float(body["speed"])
-            return cls(datetime.fromisoformat(body["now"]), speed, _instant(body["next"]))
+            is_path = body.get("detail") == "path"
+            return cls(datetime.fromisoformat(body["now"]), speed, _instant(body["next"]), is_path)
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError("sandbox", f"/_sandbox/clock should tell now, speed and next, but: {error}") from None
 
@@ -84,10 +89,12 @@ class LockStep:
 
     def __init__(self, hub: Hub, http: AsyncHttp, clock: VenueClock, heard: Heard, base_url: str) -> None:
         self._hub, self._http, self._clock, self._heard, self._base_url = hub, http, clock, heard, base_url
+        self._is_path = False
 
     async def run(self) -> None:
         """Step until the tape is over."""
-        following = (await self._http.send(clock_told(self._base_url))).next
+        told = await self._http.send(clock_told(self._base_url))
+        self._is_path, following = told.is_path, told.next
         while following is not None:
             await self._prepared(following)
             answer = await self._http.send(stepped(self._base_url))
@@ -116,6 +123,10 @@ class LockStep:
             # What was backfilled: earlier instants, each with a `next` of its own.
             self._hub.bridge.post(Instant(end, tuple(bar for bar in bars if bar.end == end)))
         present = tuple(bar for bar in bars if bar.end >= at)
+        if self._is_path and present and updates:
+            # The last stretch of the bars: a strategy hears of its fills while it sees the bar before, as live.
+            self._hub.bridge.post(Instant(at, (), updates))
+            updates = ()
         if present or updates:
             self._hub.bridge.post(Instant(at, present, updates))
 

@@ -1,7 +1,7 @@
 """The control side, `/_sandbox/...`: state, clock, steps and faults. It needs no credentials: it is on loopback.
 
 GET    /_sandbox/state    what was asked for, sent and played; the faults armed and known
-GET    /_sandbox/clock    {"now", "mode": "lockstep" | "real" | "accelerated", "speed", "monotonic", "next"}
+GET    /_sandbox/clock    {"now", "mode": "lockstep" | "real" | "accelerated", "speed", "monotonic", "next", "detail"}
 POST   /_sandbox/step     play one instant (or `count`); answers when all is written:
                           {"at", "next", "done", "sent": {stream: messages so far}}; `next` is the instant
                           that is played next, null at the end of the tape
@@ -74,7 +74,10 @@ def shown(market: Market) -> dict[str, Any]:
 
 
 def clock_shown(market: Market) -> dict[str, Any]:
-    """Return the clock as JSON: `monotonic` is the I/O time that belongs to `now`, `next` the next instant's."""
+    """Return the clock as JSON: `monotonic` is the I/O time that belongs to `now`, `next` the next instant's.
+
+    `detail` tells whether bars are played at their end ("bar") or along their path ("path").
+    """
     clock = market.clock
     return {
         "now": market.now().isoformat(),
@@ -82,6 +85,7 @@ def clock_shown(market: Market) -> dict[str, Any]:
         "speed": clock.speed,
         "monotonic": clock.monotonic(),
         "next": _next(market),
+        "detail": market.tape.detail.value,
     }
 
 

@@ -1,0 +1,135 @@
+"""One strategy played twice over the same bars: as a backtest, and as a live session in lock-step with the sandbox."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import backtrader as bt
+import pandas as pd
+
+from brokers import AlpacaVenue
+from brokers.alpaca.settings import Settings
+from feeds import AlpacaBars
+from framework import run
+from framework.app.sandbox import Sandbox
+from framework.ports import Source
+from framework.sandbox.tape import Detail
+
+Row = tuple[Any, ...]
+
+
+class Witness:
+    """Writes down, before the strategy sees it, everything that it is told, and what it could read then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log: list[Row] = []
+        self.refs: dict[int, int] = {}
+        self.average = bt.ind.SMA(self.data, period=5)
+
+    def _sight(self) -> Row:
+        """What a strategy may look at inside any callback."""
+        feeds = tuple((len(data), data.datetime[0], data.close[0]) if len(data) else (0,) for data in self.datas)
+        average = self.average[0] if len(self.average) else None
+        held = tuple((self.getposition(data).size, self.getposition(data).price) for data in self.datas)
+        # Stock's own value is that of the instant before while orders are notified: read, it is part of the log.
+        return len(self), feeds, average, self.broker.getcash(), self.broker.getvalue(), held
+
+    def notify_order(self, order: Any) -> None:
+        ref = self.refs.setdefault(order.ref, len(self.refs))
+        done, reason = order.executed, _reason(order.status == order.Rejected, order.info.get("reason", ""))
+        told = (ref, order.getstatusname(), order.data._name, reason)
+        self.log.append(("order", *told, done.dt, done.size, done.price, done.value, done.pnl, *self._sight()))
+        super().notify_order(order)
+
+    def notify_trade(self, trade: Any) -> None:
+        told = (trade.data._name, trade.status, trade.size, trade.price, trade.pnl, trade.dtopen, trade.dtclose)
+        self.log.append(("trade", *told, trade.baropen, trade.barclose, *self._sight()))
+        super().notify_trade(trade)
+
+    def notify_timer(self, timer: Any, when: Any, *args: Any, **kwargs: Any) -> None:
+        self.log.append(("timer", when, *self._sight()))
+        super().notify_timer(timer, when, *args, **kwargs)
+
+    def prenext(self) -> None:
+        self.log.append(("prenext", *self._sight()))
+        super().prenext()
+
+    def next(self) -> None:
+        self.log.append(("next", *self._sight()))
+        super().next()
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of one side: a dict of names and rows that must be the other side's."""
+
+    log: list[Row]
+    orders: list[Row]
+    fills: list[Row]
+    trades: list[Row]
+    equity: list[Row]
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, result: Any) -> Run:
+        orders = result.orders
+        reasons = [
+            _reason(status == "Rejected", why) for status, why in zip(orders["status"], orders["reason"], strict=True)
+        ]
+        frames = (orders.assign(reason=reasons), result.fills, result.trades)
+        orders, fills, trades = (_rows(each, result.orders["ref"]) for each in frames)
+        return cls(result.strategy.log, orders, fills, trades, list(result.equity.items()), result.notes)
+
+
+def both(
+    strategy: type[bt.Strategy],
+    source: Source,
+    *,
+    intrabar: bool = False,
+    settings: Settings | None = None,
+    **options: Any,
+) -> tuple[Run, Run]:
+    """Return the backtest and the live session of a strategy over a source."""
+    watched = type(strategy)(strategy.__name__, (Witness, strategy), {})
+    tested = run(watched, source=source, venue=AlpacaVenue(), intrabar=intrabar, **options)
+    detail = Detail.PATH if intrabar else Detail.BAR
+    with Sandbox(source, detail=detail, settings=settings) as sandbox:
+        where = {"base_url": sandbox.url, "key": sandbox.key, "secret": sandbox.secret}
+        bars = AlpacaBars(source.symbols, hours=source.calendar.hours.value, cache=False, **where)
+        lived = run(watched, source=bars, venue=AlpacaVenue(**where), live=True, **options)
+    return Run.of(tested), Run.of(lived)
+
+
+def difference(one: Run, other: Run, names: Sequence[str] = ("log", "orders", "fills", "trades", "equity")) -> str:
+    """Return the first rows in which two sides differ, or an empty string."""
+    for name in names:
+        left, right = getattr(one, name), getattr(other, name)
+        for number, (here, there) in enumerate(zip(left, right, strict=False)):
+            if not _same(here, there):
+                return f"{name} {number}:\n  {here}\n  {there}"
+        if len(left) != len(right):
+            more = (left if len(left) > len(right) else right)[min(len(left), len(right))]
+            return f"{name}: {len(left)} and {len(right)} rows; the first that one has not: {more}"
+    return ""
+
+
+def _reason(is_rejected: bool, reason: str) -> str:
+    """Return why an order was refused. Alpaca names the order in the way by its own id; a backtest has none."""
+    return re.sub(r"existing_order_id [-0-9a-f]+, ", "", reason) if is_rejected else ""
+
+
+def _same(here: Any, there: Any) -> bool:
+    if isinstance(here, tuple) and isinstance(there, tuple):
+        return len(here) == len(there) and all(map(_same, here, there))
+    return bool(here == there or (here != here and there != there))
+
+
+def _rows(frame: pd.DataFrame, refs: pd.Series[int]) -> list[Row]:
+    """Return a table's rows, each order named by its place instead of by Backtrader's counter."""
+    places: Mapping[int, int] = {ref: place for place, ref in enumerate(sorted(refs))}
+    rows = frame.assign(ref=frame["ref"].map(places)) if "ref" in frame else frame
+    return [tuple(None if pd.isna(each) else each for each in row) for row in rows.itertuples(index=False, name=None)]
