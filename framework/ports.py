@@ -171,6 +171,9 @@ class Rules(Protocol):
         part of a bracket, an OCO or an OTO.
         """
 
+    def is_for_the_day(self, request: OrderRequest) -> bool:
+        """Return whether the venue takes this order for the day only, however long it is to last."""
+
     def objection(
         self, request: OrderRequest, *, position: float, price: float, grouped: bool, resting: Sequence[Resting]
     ) -> str:

@@ -42,6 +42,7 @@ class Result:
     bars: each symbol's bars, warm-up left out, stamped with their end.
     cash: what the account began with. engine: which loop ran, and why.
     notes: what the user should know about the run.
+    session: the name of a live session, under which its journal is; empty for a backtest.
     """
 
     strategy: Any
@@ -56,6 +57,7 @@ class Result:
     cash: float
     engine: str
     notes: tuple[str, ...] = ()
+    session: str = ""
 
     @property
     def symbols(self) -> tuple[str, ...]:

@@ -118,6 +118,7 @@ def result(
     cash: float,
     engine: str,
     notes: Sequence[str],
+    session: str = "",
 ) -> Result:
     """Return what came of a run; `bars` are each symbol's, warm-up left out."""
     recorder = strategy.analyzers.recorder
@@ -135,4 +136,5 @@ def result(
         cash=cash,
         engine=engine,
         notes=tuple(notes),
+        session=session,
     )

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,9 @@ from framework.live.bridge import Bridge
 from framework.live.clock import VenueClock, WallClock
 from framework.live.heard import Heard
 from framework.live.hub import Hub
+from framework.live.identity import ClientOrderId
 from framework.live.io_thread import Io, IoThread
-from framework.live.journal import SqliteJournal
+from framework.live.journal import Record, SqliteJournal
 from framework.live.keeper import keep_time, watch_account
 from framework.live.lockstep import LockStep, clock_told, is_loopback
 from framework.live.opening import UpTo
@@ -41,11 +43,13 @@ from framework.live.past import Past
 from framework.live.records import POSITION, START, STOP, Records
 from framework.live.settings import Live
 from framework.live.slices import Slicer
+from framework.live.story import Story
 from framework.live.transport import AioHttp
 from framework.live.windows import Cut, Growing
 from framework.model import Remark, Snapshot, Timeframe
 from framework.ports import Clock, LiveSource, LiveVenue, Session, Warmup
 from framework.result import Result
+from framework.retries import Patience
 from framework.stage import Piece, cast, data_options, funded, number, result, zone
 
 log = logging.getLogger("switchback.live")
@@ -55,9 +59,10 @@ def told_clock(base_url: str) -> Clock:
     """Return the clock of a session: a sandbox's own (its URL), else the world's."""
     if not base_url:
         return WallClock()
-    with Http("sandbox") as http:
+    # It is on this machine: what does not answer at once is not there.
+    with Http("sandbox", Patience(attempts=1, connect=2.0)) as http:
         told = http.send(clock_told(base_url))
-    return VenueClock(told.now, told.speed, WallClock())
+    return VenueClock(told.now, told.speed, WallClock(), is_path=told.is_path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,11 @@ class Ground:
         """Whether the venue is in lock-step: its clock stands still between instants."""
         return isinstance(self.clock, VenueClock) and self.clock.speed is None
 
+    @property
+    def is_path(self) -> bool:
+        """Whether there are instants between the bars, in lock-step."""
+        return isinstance(self.clock, VenueClock) and self.is_told and self.clock.is_path
+
 
 def trade(
     piece: Piece,
@@ -109,7 +119,9 @@ def trade(
         account: Snapshot = ground.io.call(ground.hub.snapshot())
         check_account(venue, account, live.real_money, ground.past)
         cash, word = allotment(piece.cash, account, ground.past)
-        ground.records.commit([(START, ground.name, _start(piece, sources, account, cash, ground.past))])
+        start = _start(piece, sources, venue, account, cash, ground.past)
+        ground.records.commit([(START, ground.name, start)])
+        ground.records.tell()
         ground.io.call(ground.hub.trade(ground.past.resumed()))
         at = ground.clock.now()
         feeds = fed([UpTo(source, at) for source in sources], longer, warmup, need)
@@ -124,9 +136,11 @@ def _opened(
     hidden = {*venue.secrets, *(each for source in sources for each in source.secrets)}
     clock = rig.clock(base_url)
     name = live.session or _own_name(piece, clock)
+    ClientOrderId(name, 1, 1)  # a name that cannot be one is told before anything is made of it
     path = sessions_folder() / f"{name}.sqlite"
     journal = stack.enter_context(SqliteJournal(path, clock, synchronous=live.durable, secrets=hidden))
-    past, records = Past.of(journal.entries()), Records(journal)
+    past = Past.of(journal.entries())
+    records = Records(journal, _telling(Story.of(journal.entries()) if past.run else Story()))
     io = stack.enter_context(rig.io())
     bridge = rig.bridge(io)
     told = isinstance(clock, VenueClock) and clock.speed is None
@@ -135,22 +149,24 @@ def _opened(
     control = rig.http("sandbox", clock, None)
     series = [(symbol, source.timeframe) for source in sources for symbol in source.symbols]
 
+    slicer = Slicer(series, live.grace)
+
     async def begun() -> tuple[Hub, Heard]:
         await http.__aenter__()
         await control.__aenter__()
         heard = Heard(clock)
         session = Session(name, clock, http, records, heard)
-        hub = Hub(bridge, session, venue, Slicer(series, live.grace), gathers=told)
+        hub = Hub(bridge, session, venue, slicer, gathers=told)
         bridge.attach(io.loop, hub.obey)
         return hub, heard
 
-    async def ended() -> None:
-        await hub.end()
+    async def closed() -> None:
         await control.__aexit__(None, None, None)
         await http.__aexit__(None, None, None)
 
+    stack.callback(lambda: io.call(closed()))
     hub, heard = io.call(begun())
-    stack.callback(lambda: io.call(ended()))
+    stack.callback(lambda: io.call(hub.end()))
     return Ground(name, clock, records, past, io, control, hub, heard, base_url)
 
 
@@ -190,12 +206,17 @@ class _Session:
         try:
             (strategy,) = cerebro.run()
         except BaseException as error:
-            self.ground.records.commit([(STOP, self.ground.name, {"why": type(error).__name__})])
+            self._stopped(type(error).__name__)
             raise
-        self.ground.records.commit([(STOP, self.ground.name, {"why": "ended"})])
+        self.ground.io.call(self.ground.hub.settle())
+        self._stopped("ended")
         notes = [*self.notes, *cerebro.tally.told(), *_open(broker)]
         bars = {data.p.symbol: _columns(data, number(self.feeds[0].opens_at)) for data in datas if not data.p.is_made}
-        return result(strategy, self.feeds, bars, cash=self.cash, engine="live", notes=notes)
+        return result(strategy, self.feeds, bars, cash=self.cash, engine="live", notes=notes, session=self.ground.name)
+
+    def _stopped(self, why: str) -> None:
+        self.ground.records.commit([(STOP, self.ground.name, {"why": why})])
+        self.ground.records.tell()
 
     def _staged(self) -> tuple[LiveCerebro, list[LiveData]]:
         where = zone(self.piece, self.feeds)
@@ -209,9 +230,10 @@ class _Session:
         cast(cerebro, self.piece, zip(datas, self.feeds, strict=True), broker)
         ownership = Ownership(broker, ground.records)
         cerebro.line = Line(
-            ground.hub.bridge, ground.clock, ground.records, ground.is_told, tuple(_windows(self.feeds)),
+            ground.hub.bridge, ground.clock, ground.records, ground.is_told, ground.is_path,
+            tuple(_windows(self.feeds)),
             restore=lambda strategy: self._restored(broker, strategy, datas),
-            checked=lambda account: [Remark(text) for text in ownership.check(account)],
+            checked=lambda strategy, account: [Remark(text) for text in ownership.check(strategy, account)],
         )  # fmt: skip
         return cerebro, datas
 
@@ -221,7 +243,7 @@ class _Session:
         resume(broker, strategy, datas, past)
         if past.run:
             check_start(broker, self.account)
-        adopt(broker, datas, self.live.adopt, self.account)
+        adopt(broker, strategy, datas, self.live.adopt, self.account)
         for data in datas:
             if data.p.symbol in self.live.adopt and not data.p.is_made:
                 position = broker.getposition(data)
@@ -234,14 +256,33 @@ def _own_name(piece: Piece, clock: Clock) -> str:
     return f"{strategy}-{clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
+def _telling(story: Story) -> Callable[[datetime, Record], None] | None:
+    """Return what logs a session's records as lines, where anybody reads them; a line is also its record's `line`."""
+    if not log.isEnabledFor(logging.INFO):
+        return None
+
+    def tell(at: datetime, record: Record) -> None:
+        for line in story.take(at, *record):
+            log.info("%s", line, extra={"line": line})
+
+    return tell
+
+
 def _start(
-    piece: Piece, sources: Sequence[LiveSource], account: Snapshot, cash: float, past: Past
+    piece: Piece,
+    sources: Sequence[LiveSource],
+    venue: LiveVenue,
+    account: Snapshot,
+    cash: float,
+    past: Past,
 ) -> Mapping[str, Any]:
     return {
         "run": past.run + 1,
         "strategy": piece.strategy.__name__,
         "params": {name: repr(value) for name, value in piece.params.items()},
         "account": account.account,
+        "money": "sandbox" if is_loopback(venue.base_url) else "real-money" if venue.is_real else "paper",
+        "zone": str(sources[0].calendar.zone),
         "currency": account.currency,
         "cash": cash,
         "symbols": [symbol for source in sources for symbol in source.symbols],

@@ -24,6 +24,7 @@ SNIPPETS = [(page, each) for page in PAGES for each in blocks(page, "python")]
 @pytest.mark.parametrize(("page", "code"), SNIPPETS, ids=[page.name for page, _ in SNIPPETS])
 def test_python_snippets_run(page: Path, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each Python block of the documents is a program."""
+    monkeypatch.setenv("SWITCHBACK_SESSIONS", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     exec(compile(code, str(page), "exec"), {"__name__": "__main__"})
 

@@ -27,6 +27,11 @@ def is_on_this_machine(url: str) -> bool:
     return is_loopback(_parts(url).hostname or "")
 
 
+def is_live_host(url: str) -> bool:
+    """Return whether an address is Alpaca's for real money."""
+    return _parts(url).hostname == _parts(LIVE_URL).hostname
+
+
 def _parts(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)

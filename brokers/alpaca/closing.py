@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from brokers.alpaca.protocol import is_crypto
-from brokers.alpaca.validity import is_fractional
+from brokers.alpaca.protocol import is_crypto, is_fractional
 from framework.errors import Unsupported
 from framework.model import OrderRequest, OrderType, TimeInForce
 

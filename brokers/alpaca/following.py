@@ -73,6 +73,12 @@ class Reports:
             )
         ]
 
+    def withdraw(self, post: Post, now: datetime) -> list[Told]:
+        """End all orders of a POST that was cancelled before it was sent."""
+        why = "cancelled before it was sent"
+        chains = (self._chains[each.client_order_id] for each in post.orders)
+        return [told for chain in chains for told in chain.end(OrderStatus.CANCELED, now, why)]
+
     # What the venue says
 
     def hear(self, data: Any, now: datetime) -> list[Told]:

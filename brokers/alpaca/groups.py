@@ -15,8 +15,8 @@ from typing import Any
 from brokers.alpaca.amounts import price_text
 from brokers.alpaca.closing import closing
 from brokers.alpaca.orders import body
-from brokers.alpaca.protocol import is_crypto
-from brokers.alpaca.validity import Validity, end_of, is_fractional, validity
+from brokers.alpaca.protocol import is_crypto, is_fractional
+from brokers.alpaca.validity import Validity, end_of, validity
 from framework.live.trailing import check_trail
 from framework.model import GroupKind, OrderGroup, OrderRequest, OrderStatus, OrderType, OrderUpdate, Side, TimeInForce
 

@@ -70,6 +70,9 @@ class Line:
 
 async def together(works: Iterable[Coroutine[Any, Any, None]]) -> None:
     """Do several things at a time; raise the first error as it is."""
+    works = list(works)
+    if len(works) == 1:
+        return await works[0]
     try:
         async with asyncio.TaskGroup() as group:
             for each in works:

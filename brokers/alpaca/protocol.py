@@ -22,6 +22,11 @@ def is_crypto(symbol: str) -> bool:
     return "/" in symbol
 
 
+def is_fractional(request: OrderRequest) -> bool:
+    """Return whether Alpaca takes the order as a fractional one: a part of a share, or an amount of money."""
+    return request.notional is not None or bool(round(request.quantity or 0.0, 9) % 1)  # 3.0000000000000004 is three
+
+
 class AlpacaRules:
     """Alpaca's order rules (its documentation, "Orders at Alpaca")."""
 
@@ -53,10 +58,14 @@ class AlpacaRules:
             return f"cost basis must be >= minimal amount of order {MINIMUM_COST:g}"
         return ""
 
+    def is_for_the_day(self, request: OrderRequest) -> bool:
+        """Fractions, amounts of money and orders in extended hours: Alpaca takes them for the day."""
+        return not is_crypto(request.symbol) and (is_fractional(request) or request.extended_hours)
+
     def objection(
         self, request: OrderRequest, *, position: float, price: float, grouped: bool, resting: Sequence[Resting]
     ) -> str:
-        """Return why Alpaca would refuse this order now: a stop beyond the market, shares that are spoken for, a wash."""
+        """Return why Alpaca would refuse this order now: a stop beyond the market, shares spoken for, a wash trade."""
         sign = request.side.sign
         if request.order_type is OrderType.STOP and not grouped and (price - (request.stop_price or price)) * sign >= 0:
             return f"stop price must be {'greater' if sign > 0 else 'less'} than current price"

@@ -93,6 +93,9 @@ class Sending:
                     return Refused(Ground.FORBIDDEN, f"{limited}; the order was not sent", 429)
                 self._telling.remark(f"{limited}: the order waits, and goes then", post.client_order_id)
                 await self._line.clock.sleep(limited.retry_after)
+                if self._unwanted.issuperset(each.client_order_id for each in post.orders):
+                    self._telling.tell(self._telling.reports.withdraw(post, self._telling.now()))
+                    return None
             except (ConnectionLost, ProtocolError) as error:
                 self._telling.remark(f"{error}; it is being looked up", post.client_order_id)
                 return await self._found_out(post, since)

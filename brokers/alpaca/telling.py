@@ -68,7 +68,7 @@ class Telling:
             return
         if update.status.is_final:
             self.over.add(name)
-        log.info("order %s: %s %s", name, update.status.value, update.reason)
+        log.debug("order %s: %s %s", name, update.status.value, update.reason)
         self._emit(update)
         self._follow(update, self.duties.heard(update, self.filled(name)))
 
@@ -78,7 +78,7 @@ class Telling:
 
     def remark(self, text: str, subject: str = "") -> None:
         """Tell the user something in a sentence."""
-        log.warning("%s", text)
+        log.debug("%s", text)  # the session tells it
         self._emit(Remark(text, subject))
 
     def filled(self, name: str) -> float:

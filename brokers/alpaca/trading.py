@@ -58,7 +58,7 @@ class AlpacaDesk:
         self._changing = Changing(self._line, self._telling)
         self._reconciling = Reconciling(self._line, self._telling, self._sending.in_flight.__contains__)
         self._socket = Socket(NAME, OrderStream(endpoint), session.clock, self._consume, habits.pace)
-        self._certain_at = session.clock.now()
+        self._certain_at = self._looked_at = session.clock.now()
         self._booked: dict[str, tuple[float, float]] = {}
         self._earlier: dict[str, datetime] = {}
         self._resumed: list[Step] = []
@@ -269,9 +269,15 @@ class AlpacaDesk:
         return self._clock.seconds_until(at) or 0.0
 
     def _due(self) -> None:
-        self._do(self._telling.duties.due(self._clock.now()))
+        now = self._clock.now()
+        self._do(self._telling.duties.due(now))
+        if self._is_up and now - self._looked_at >= self._habits.stale / 4:
+            self._looked_at = now
+            self._look_at_the_silent()
+
+    def _look_at_the_silent(self) -> None:
         is_free = self._looking is None or self._looking.done()
-        if self._is_up and is_free and self._reconciling.is_any_stale():
+        if is_free and self._reconciling.is_any_stale():
             self._looking = self._later(self._reconciling.look_up_stale)
 
 

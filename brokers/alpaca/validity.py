@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from brokers.alpaca.protocol import is_crypto
+from brokers.alpaca.protocol import is_crypto, is_fractional
 from framework.errors import Unsupported
 from framework.model import OrderRequest, TimeInForce
 
@@ -27,11 +27,6 @@ class Validity:
     time_in_force: TimeInForce
     ends_at: datetime | None = None
     remark: str = ""
-
-
-def is_fractional(request: OrderRequest) -> bool:
-    """Return whether Alpaca takes the order as a fractional one: a part of a share, or an amount of money."""
-    return request.notional is not None or bool(round(request.quantity or 0.0, 9) % 1)  # 3.0000000000000004 is three
 
 
 def validity(request: OrderRequest, closes_at: datetime) -> Validity:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from brokers.alpaca.protocol import AlpacaRules
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from brokers.alpaca.line import Habits
     from brokers.alpaca.trading import AlpacaDesk
     from framework.config import Credentials
     from framework.ports import Emit, Session
@@ -43,10 +46,10 @@ class AlpacaVenue:
 
     @property
     def is_real(self) -> bool:
-        """Whether real money is at stake: not on paper, and not on this machine."""
-        from brokers.alpaca.address import is_on_this_machine
+        """Whether real money is at stake: not on this machine, and not on paper, or at the live host all the same."""
+        from brokers.alpaca.address import is_live_host, is_on_this_machine
 
-        return not self.paper and not is_on_this_machine(self._base_url)
+        return not is_on_this_machine(self._base_url) and (not self.paper or is_live_host(self._base_url))
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -54,12 +57,31 @@ class AlpacaVenue:
         found = self._credentials()
         return found.key, found.secret
 
-    def open(self, session: Session, emit: Emit) -> AlpacaDesk:
-        """Return a session's way to trade; nothing is sent yet. Raise `ConfigError` where there are no keys."""
-        from brokers.alpaca.endpoint import Endpoint
-        from brokers.alpaca.trading import AlpacaDesk
+    def open(self, session: Session, emit: Emit, habits: Habits | None = None) -> AlpacaDesk:
+        """Return a session's way to trade; nothing is sent yet. Raise `ConfigError` where there are no keys.
 
-        return AlpacaDesk(session, emit, Endpoint(self._base_url, self._credentials()))
+        `habits` is how it waits: a sandbox's line comes back sooner than the world's.
+        """
+        from brokers.alpaca.endpoint import Endpoint
+        from brokers.alpaca.trading import HABITS, AlpacaDesk
+
+        return AlpacaDesk(session, emit, Endpoint(self._base_url, self._credentials()), habits or HABITS)
+
+    def check(self, symbols: Sequence[str]) -> None:
+        """Raise `ConfigError` for a symbol that Alpaca does not know or does not trade. Blocks."""
+        from brokers.alpaca.endpoint import Endpoint
+        from brokers.alpaca.lookups import asset
+        from feeds.alpaca.protocol import NAME
+        from framework.errors import ConfigError
+        from framework.http import Http
+
+        endpoint = Endpoint(self._base_url, self._credentials())
+        with Http(NAME) as http:
+            for symbol in symbols:
+                found = http.send(asset(endpoint, symbol))
+                if found is None or not found.is_tradable:
+                    what = "does not know" if found is None else "does not trade"
+                    raise ConfigError(f"{NAME} {what} the symbol {symbol}; check the spelling, such as AAPL or BTC/USD")
 
     def _credentials(self) -> Credentials:
         from feeds.alpaca.protocol import SERVICE, VARIABLES

@@ -272,7 +272,7 @@ class Listening:
             self.telling.write(self.session.journal)
 
     def _remark(self, text: str) -> None:
-        log.warning(text)
+        log.debug("%s", text)  # the session tells it
         self._emit(Remark(text))
 
 

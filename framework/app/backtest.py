@@ -12,21 +12,12 @@ if TYPE_CHECKING:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    from framework.app.options import add_bars, add_params
+    from framework.app.options import add_bars, add_params, add_pieces
 
     parser.add_argument("strategy", metavar="STRATEGY", help="path/to/file.py:Class, or module:Class")
     add_bars(parser)
-    run = parser.add_argument_group("run")
-    run.add_argument("--cash", type=float, default=100_000, help="default: 100000")
-    run.add_argument(
-        "--commission", type=float, default=0.0, help="fraction of each fill's value; 0.0005 is 5 basis points"
-    )
+    run = add_pieces(parser)
     run.add_argument("--slippage", type=float, default=0.0, help="fraction of the price")
-    run.add_argument("--size", type=int, help="units an order is for where the strategy does not say")
-    run.add_argument("--resample", metavar="5Min,1Day", help="longer bars of every symbol, as further feeds")
-    run.add_argument(
-        "--warmup", type=int, metavar="BARS", help="history before --start; default: what the indicators need"
-    )
     run.add_argument("--venue", choices=("alpaca",), help="round and refuse orders as this venue does")
     add_params(parser)
     out = parser.add_argument_group("what to write")
@@ -38,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> None:
     from framework.app import naming, show
-    from framework.app.options import params, source
+    from framework.app.options import params, pieces, source
     from framework.runner import run
 
     _check_paths(options)
@@ -47,13 +38,9 @@ def main(options: argparse.Namespace) -> None:
         strategy,
         source=source(options),
         venue=_venue(options.venue),
-        cash=options.cash,
-        commission=options.commission,
         slippage=options.slippage,
-        sizer=options.size,
-        resample=options.resample.split(",") if options.resample else (),
-        warmup="auto" if options.warmup is None else options.warmup,
         params=params(options, strategy),
+        **pieces(options),
     )
     show.result(result)
     show.written(_write(result, options))

@@ -11,8 +11,10 @@ from typing import Any
 from framework.errors import SwitchbackError
 
 COMMANDS = {
-    "demo": "run the scalper over sample bars: trades, figures, a chart and a report",
+    "demo": "backtest a scalper over sample bars, then trade a day of them live; no account",
     "backtest": "run a strategy over bars",
+    "live": "trade a strategy: on a sandbox, on paper, or with real money",
+    "journal": "show what sessions did",
     "fetch": "fetch bars into the cache",
     "sandbox": "serve a venue on loopback that speaks the real dialects, faults included",
 }

@@ -52,8 +52,9 @@ def source(options: argparse.Namespace) -> Source:
     return alpaca(options) if options.source == "alpaca" else _sample(options)
 
 
-def _symbols(options: argparse.Namespace) -> list[str]:
-    return [each.strip() for each in (options.symbols or "").split(",") if each.strip()]
+def listed(text: str | None) -> list[str]:
+    """Return what is between the commas."""
+    return [each.strip() for each in (text or "").split(",") if each.strip()]
 
 
 def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
@@ -65,14 +66,14 @@ def _file(options: argparse.Namespace) -> Source:
     from feeds import FileBars
 
     given = _given(options, "start", "end", "timeframe", "tz", "hours")
-    return FileBars(options.bars, _symbols(options) or None, stamp=options.stamp, **given)
+    return FileBars(options.bars, listed(options.symbols) or None, stamp=options.stamp, **given)
 
 
 def alpaca(options: argparse.Namespace) -> AlpacaBars:
     """Return Alpaca's bars as the options describe them."""
     from feeds import AlpacaBars
 
-    symbols = _symbols(options)
+    symbols = listed(options.symbols)
     if not symbols:
         raise ConfigError("Alpaca needs to know which symbols; give --symbols SPY,IBM")
     given = _given(options, "start", "end", "timeframe", "hours", "base_url")
@@ -82,7 +83,34 @@ def alpaca(options: argparse.Namespace) -> AlpacaBars:
 def _sample(options: argparse.Namespace) -> Source:
     from feeds import SampleBars
 
-    return SampleBars(_symbols(options) or ["ACME"], seed=options.seed, **_given(options, "start", "end", "timeframe"))
+    given = _given(options, "start", "end", "timeframe")
+    return SampleBars(listed(options.symbols) or ["ACME"], seed=options.seed, **given)
+
+
+def add_pieces(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Add the options of what runs, the same in a backtest and live; return their group."""
+    run = parser.add_argument_group("run")
+    run.add_argument("--cash", type=float, default=100_000, help="default: 100000")
+    run.add_argument(
+        "--commission", type=float, default=0.0, help="fraction of each fill's value; 0.0005 is 5 basis points"
+    )
+    run.add_argument("--size", type=int, help="units an order is for where the strategy does not say")
+    run.add_argument("--resample", metavar="5Min,1Day", help="longer bars of every symbol, as further feeds")
+    run.add_argument(
+        "--warmup", type=int, metavar="BARS", help="history before the start; default: what the indicators need"
+    )
+    return run
+
+
+def pieces(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what `add_pieces` asked for, as `run` takes it."""
+    return {
+        "cash": options.cash,
+        "commission": options.commission,
+        "sizer": options.size,
+        "resample": listed(options.resample),
+        "warmup": "auto" if options.warmup is None else options.warmup,
+    }
 
 
 def add_params(parser: argparse.ArgumentParser) -> None:

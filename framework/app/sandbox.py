@@ -10,7 +10,7 @@ import asyncio
 import json
 import os
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -133,6 +133,14 @@ def _session(source: Source) -> tuple[datetime, datetime]:
     return moment(min(each[0] for each in ends)) - length, moment(max(each[-1] for each in ends))
 
 
+class Access(TypedDict):
+    """What both adapters take."""
+
+    base_url: str
+    key: str
+    secret: str
+
+
 class Sandbox:
     """The sandbox as a context manager: it serves in a thread of its own until the block is left.
 
@@ -185,6 +193,11 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server.__exit__(kind, error, trace)
+
+    @property
+    def access(self) -> Access:
+        """What both adapters take: base_url, key and secret, as in `AlpacaVenue(**sandbox.access)`."""
+        return {"base_url": self.url, "key": self.key, "secret": self.secret}
 
     @property
     def websocket(self) -> str:

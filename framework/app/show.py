@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from framework.app.difference import differences
 from framework.result import Result
 
 TRADES_SHOWN = 12
@@ -21,6 +23,57 @@ def result(found: Result) -> None:
     console = Console()
     console.print(trades(found.trades, found.calendar.zone), "")
     console.print(found.summary(), highlight=False, markup=False)
+
+
+def both(backtest: Result, live: Result) -> list[str]:
+    """Show the trades of a backtest and a live session side by side, and what differs; return that."""
+    console = Console()
+    console.print(side_by_side(backtest, live), "")
+    found = differences(backtest, live)
+    if found:
+        console.print(f"They differ in {len(found)} things:", style="bold red")
+    for each in found:
+        console.print(f"  {each}", highlight=False, markup=False)
+    if not found:
+        counts = ", ".join(f"{len(each):,} {name}" for name, each in _counted(backtest).items())
+        console.print(
+            "Their difference: [bold green]none[/]", f"Compared row by row: {counts}.", sep="\n", highlight=False
+        )
+    return found
+
+
+def _counted(found: Result) -> dict[str, Sized]:
+    """Return what is compared of a run, by what it is called."""
+    return {"trades": found.trades, "fills": found.fills, "orders": found.orders, "account values": found.equity}
+
+
+def side_by_side(backtest: Result, live: Result) -> Table:
+    """Return the last trades of two runs as one table, with a mark where a row is not the same in both."""
+    zone = backtest.calendar.zone
+    rows = list(zip_longest(_trades(backtest), _trades(live)))
+    more = f" (the last {TRADES_SHOWN} of {len(rows):,})" if len(rows) > TRADES_SHOWN else ""
+    table = Table(
+        title=f"Trades{more}, times of {zone.key}", title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0)
+    )
+    for name in ("symbol", "size", "entered", "left", "backtest", "P&L", "", "live", "P&L"):
+        table.add_column(name, justify="right" if name in ("size", "backtest", "live", "P&L") else "left", no_wrap=True)
+    for one, other in rows[-TRADES_SHOWN:]:
+        entered, left = (at.tz_convert(zone) for at in ((one or other).entry_time, (one or other).exit_time))
+        mark = "[green]=[/]" if one == other else "[bold red]≠[/]"
+        when = f"{entered:%m-%d %H:%M}", f"{left:%H:%M}"
+        table.add_row((one or other).symbol, f"{(one or other).size:,g}", *when, *_half(one), mark, *_half(other))
+    return table
+
+
+def _trades(found: Result) -> list[Any]:
+    return list(found.trades.itertuples(index=False))
+
+
+def _half(row: Any) -> tuple[str, str]:
+    """Return a trade's prices, and what it brought."""
+    if row is None:
+        return "none", ""
+    return f"{row.entry_price:,.2f} > {row.exit_price:,.2f}", f"{row.pnl:,.2f}"
 
 
 def written(paths: Iterable[Path]) -> None:

@@ -63,7 +63,14 @@ class IntrabarBroker(LeanBroker):
             self._expire(max((bar.reached(self.stretch) for bar in bars), default=0.0))
             for bar in bars:
                 self._walk(bar.data, bar.points[max(self.stretch - 1, 0)], bar.points[self.stretch])
+            if self.notifs:
+                self._value_again()
             tell()
+
+    def _value_again(self) -> None:
+        """Work out the value at the prices of the bar before, with what has been filled since."""
+        self._valued = -1
+        self._settle()
 
     def next(self) -> None:
         """End the bar: its stretches have been played."""

@@ -8,26 +8,23 @@ go by the clock.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
-
-import backtrader as bt
 
 from framework.engine.compat import MendedCerebro
 from framework.engine.live_broker import LiveBroker
-from framework.engine.live_data import LiveData, Row, last_time, row
+from framework.engine.live_data import LiveData, Row, last_time, number, row
 from framework.engine.timers import Zoned
 from framework.live.bridge import Bridge
+from framework.live.clock import pace
 from framework.live.commands import End, Idle, Instant
+from framework.live.ending import ended_by_interrupt
 from framework.live.records import BARS, LINK, REMARK, REVISION, Records
 from framework.live.windows import Growing, ending
-from framework.model import Bar, Link, OrderUpdate, Quote, Remark, Revision, Snapshot, Timeframe, Trade
+from framework.model import Bar, Link, OrderStatus, OrderUpdate, Quote, Remark, Revision, Snapshot, Timeframe, Trade
 from framework.ports import Clock
-
-log = logging.getLogger("switchback.live")
 
 FRESH = 30.0
 """Seconds after its end from which on a bar is no news of the market as it is: then no position is opened on it."""
@@ -61,7 +58,8 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What the loop needs of the session around it. `is_told` where the venue's clock stands still between instants.
+    """What the loop needs of the session around it. `is_told` where the venue's clock stands still between instants,
+    `is_path` where some of these lie between the bars.
 
     `restore` is called when the first bars are loaded, to give the broker what an earlier run left; `checked`
     with each snapshot of the account.
@@ -71,9 +69,10 @@ class Line:
     clock: Clock
     records: Records
     is_told: bool
+    is_path: bool = False
     windows: tuple[Growing, ...] = ()
     restore: Callable[[Any], None] = lambda strategy: None
-    checked: Callable[[Snapshot], list[Remark]] = lambda snapshot: []
+    checked: Callable[[Any, Snapshot], list[Remark]] = lambda strategy, snapshot: []
 
 
 class LiveCerebro(Zoned, MendedCerebro):
@@ -104,6 +103,7 @@ class Loop:
             self._windows.setdefault(window.symbol, []).append(window)
         self._is_over = self._is_restored = False
         self._down: set[str] = set()
+        self._expired: list[OrderUpdate] = []
         self._at: datetime | None = None
         self._latest: datetime | None = None
 
@@ -126,13 +126,23 @@ class Loop:
     # -- live
 
     def go_on(self) -> None:
-        """Take what arrives until the end; an interrupt (Ctrl-C) ends it too."""
+        """Take what arrives until the end; an interrupt (Ctrl-C) ends it too, a second one at once."""
         try:
-            while not self._is_over:
-                self._turn()
+            with ended_by_interrupt(self._interrupted):
+                while not self._is_over:
+                    self._turn()
         except KeyboardInterrupt:
             self.tally.notes.append("interrupted")
+        for update in self._expired:
+            self._broker.take(update)
+        self._cerebro._brokernotify()
         self._line.records.commit()
+
+    def _interrupted(self) -> None:
+        """End when what is at hand is done; the loop wakes where it waits."""
+        self._is_over = True
+        self.tally.notes.append("interrupted")
+        self._line.bridge.post(End())
 
     def _turn(self) -> None:
         news = self._line.bridge.wait(0.0 if self._line.records.is_waiting else TICK)
@@ -156,7 +166,7 @@ class Loop:
             case Quote() | Trade():
                 self._each("notify_quote" if isinstance(news, Quote) else "notify_tick", news)
             case Snapshot():
-                for remark in self._line.checked(news):
+                for remark in self._line.checked(self._strategies[0], news):
                     self._told(remark)
             case Link() | Revision() | Remark():
                 self._told(news)
@@ -174,7 +184,7 @@ class Loop:
         self._play(told.at, [*told.bars, *self._complete(told.at)], told.updates)
 
     def _play(self, at: datetime, bars: Iterable[Bar], updates: Iterable[OrderUpdate] = ()) -> None:
-        rows = {self._datas[bar.symbol, bar.timeframe]: row(bar, _number(bar.end)) for bar in bars}
+        rows = {self._datas[bar.symbol, bar.timeframe]: row(bar) for bar in bars}
         ahead = {data: each for data, each in rows.items() if each[0] > last_time(data)}
         self._at = self._latest = at
         try:
@@ -198,10 +208,10 @@ class Loop:
     def _by_the_clock(self) -> None:
         """Do what time alone brings about: timers, and longer bars whose last minutes had no trade."""
         now = self._line.clock.now()
-        for end in ending(self._all_windows(), now - timedelta(seconds=LATEST * self._pace())):
+        for end in ending(self._all_windows(), now - timedelta(seconds=LATEST * max(pace(self._line.clock), 1.0))):
             self._play(end, self._complete(end))
         if self._cerebro._timers or self._cerebro._timerscheat:
-            self._timers(_number(now))
+            self._timers(number(now))
             self._spread_word()
 
     # -- one step, in Backtrader's order
@@ -209,11 +219,14 @@ class Loop:
     def _step(self, rows: Mapping[LiveData, Row], updates: Iterable[OrderUpdate] = ()) -> None:
         """Load bars, take and notify what became of orders, call `next`; without bars there is no `next`."""
         cerebro = self._cerebro
+        if self._line.is_path and rows:  # as in real time: what is known is told before the next bar is there
+            cerebro._brokernotify()
+            self._broker.depart()
         for data, each in rows.items():
             data.feed(each)
         if rows:
             self._restored()
-        for update in updates:
+        for update in self._due(updates, rows):
             self._broker.take(update)
         cerebro._storenotify()
         cerebro._datanotify()
@@ -230,6 +243,16 @@ class Loop:
             self._broker.depart()
         self._is_over |= bool(cerebro._event_stop)
         self._spread_word()
+
+    def _due(self, updates: Iterable[OrderUpdate], rows: Mapping[LiveData, Row]) -> list[OrderUpdate]:
+        """Return the news that are told now: in lock-step an order expires with its feed's next bar, as stock's do."""
+        waiting, self._expired = [*self._expired, *updates], []
+        due: list[OrderUpdate] = []
+        for each in waiting:
+            order = self._broker.open_ids.get(each.client_order_id)
+            is_early = each.status is OrderStatus.EXPIRED and order is not None and order.data not in rows
+            (self._expired if self._line.is_told and is_early else due).append(each)
+        return due
 
     def _spread_word(self) -> None:
         """Notify orders at once, and send what is asked for in answer, until nothing is left to say.
@@ -267,8 +290,7 @@ class Loop:
         self._spread_word()
 
     def _say(self, text: str, news: Any) -> None:
-        """Tell the user, and the strategy through `notify_store`."""
-        log.info(text)
+        """Tell the strategy, through `notify_store`."""
         self._cerebro.notify_store(text, news)
         for strategy in self._strategies:
             strategy.notify_store(text, news)
@@ -294,7 +316,7 @@ class Loop:
     def _late(self, at: datetime) -> float:
         """Return how many seconds too old is what ended at `at`; 0 where it is fresh."""
         age = (self._line.clock.now() - at).total_seconds()
-        return age if age > FRESH * self._pace() else 0.0
+        return age if age > FRESH * max(pace(self._line.clock), 1.0) else 0.0
 
     def _lateness(self, data: Any) -> float:
         """Return by how many seconds the prices are too old to open a position on, 0 where they are those of now."""
@@ -303,14 +325,6 @@ class Loop:
         if not self._down or self._latest is None:
             return 0.0
         return max((self._line.clock.now() - self._latest).total_seconds(), 1.0)
-
-    def _pace(self) -> float:
-        """Return how many times faster than ours the venue's time runs; 1 but for a sandbox."""
-        seconds = self._line.clock.seconds_until(self._line.clock.now() + _HOUR)
-        return max(_HOUR.total_seconds() / seconds, 1.0) if seconds else 1.0
-
-
-_HOUR = timedelta(hours=1)
 
 
 def _instants(datas: Iterable[LiveData]) -> Iterator[dict[LiveData, Row]]:
@@ -325,7 +339,3 @@ def _instants(datas: Iterable[LiveData]) -> Iterator[dict[LiveData, Row]]:
                 now[data] = found[places[data]]
                 places[data] += 1
         yield now
-
-
-def _number(at: datetime) -> float:
-    return float(bt.date2num(at.astimezone(UTC).replace(tzinfo=None)))

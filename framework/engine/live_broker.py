@@ -9,20 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import backtrader as bt
 
 from framework.engine.booking import book
-from framework.engine.live_data import last_time
+from framework.engine.live_data import last_time, number
 from framework.engine.ruled import RuledBroker, round_price
 from framework.engine.tickets import Ticket, grouped, kind
 from framework.engine.translate import order_request, symbol_of
 from framework.errors import ConfigError, Unsupported
 from framework.live.commands import Cancel, Command, Replace, Submit
 from framework.live.identity import ClientOrderId
-from framework.live.records import CANCEL, INTENT, REPLACE, UPDATE, Record, Records
+from framework.live.journal import Record
+from framework.live.records import CANCEL, INTENT, REPLACE, UPDATE, Records
 from framework.model import OrderGroup, OrderStatus, OrderUpdate
 
 Send = Callable[[Command], None]
@@ -120,6 +120,7 @@ class LiveBroker(RuledBroker):
             self._records.commit([self._intent(group, orders) for group, orders in groups])
             for group, _ in groups:
                 self._send(Submit(group))
+            self._records.tell()
 
     def _made(self, orders: Sequence[Any]) -> tuple[OrderGroup, Sequence[Any]]:
         requests = []
@@ -189,7 +190,7 @@ class LiveBroker(RuledBroker):
         assert fill is not None
         whole = isinstance(order.created.size, int) and fill.quantity == int(fill.quantity)
         quantity = int(fill.quantity) if whole else fill.quantity
-        book(self, order, quantity, fill.price, _number(fill.at), commission=fill.commission)
+        book(self, order, quantity, fill.price, number(fill.at), commission=fill.commission)
         if update.status is OrderStatus.FILLED:
             order.executed.remsize = 0
             order.completed()
@@ -271,11 +272,6 @@ class LiveBroker(RuledBroker):
             self._orders[client_order_id], self._ids[order.ref] = order, client_order_id
             self.notify(order)
 
-    def adopt(self, data: Any, size: float, price: float) -> None:
-        """Take a position that is in the account already into the session's ledger; cash stays as it is."""
-        whole = int(size) if size == int(size) else size
-        self.positions[data].fix(whole, price)
-
     @property
     def open_ids(self) -> Mapping[str, Any]:
         """The open orders by their client order id."""
@@ -288,10 +284,6 @@ def _dated(order: Any, update: OrderUpdate) -> float | None:
     None is that of the bar that is loaded.
     """
     if update.status is OrderStatus.CANCELED:
-        return _number(update.at)
+        return number(update.at)
     is_refused = update.status is OrderStatus.REJECTED and order.status in (order.Created, order.Submitted)
     return float(order.created.dt) if is_refused else None
-
-
-def _number(at: datetime) -> float:
-    return float(bt.date2num(at.replace(tzinfo=None)))

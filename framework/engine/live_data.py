@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
+
+import backtrader as bt
 
 from framework.engine.data import BarData
 from framework.model import Bar, Timeframe
@@ -54,9 +57,14 @@ class LiveData(BarData):
         self._tick_fill(force=True)
 
 
-def row(bar: Bar, time: float) -> Row:
-    """Return a bar as a row; `time` is its end as a date number."""
-    return time, bar.open, bar.high, bar.low, bar.close, bar.volume
+def row(bar: Bar) -> Row:
+    """Return a bar as a row."""
+    return number(bar.end), bar.open, bar.high, bar.low, bar.close, bar.volume
+
+
+def number(at: datetime) -> float:
+    """Return an aware time as Backtrader's date number."""
+    return float(bt.date2num(at.astimezone(UTC).replace(tzinfo=None)))
 
 
 def last_time(data: Any) -> float:

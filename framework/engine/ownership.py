@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from framework.engine.live_broker import LiveBroker
 from framework.engine.live_data import LiveData
+from framework.engine.silent import settle
 from framework.engine.translate import symbol_of
 from framework.errors import ConfigError
 from framework.live.records import POSITION, Records
@@ -14,7 +16,9 @@ from framework.model import Position, Snapshot
 NOISE = 1e-9
 
 
-def adopt(broker: LiveBroker, datas: Iterable[LiveData], symbols: Iterable[str], account: Snapshot) -> None:
+def adopt(
+    broker: LiveBroker, strategy: Any, datas: Iterable[LiveData], symbols: Iterable[str], account: Snapshot
+) -> None:
     """Take positions of the account into the session's ledger; raise `ConfigError` where there is none."""
     held = {each.symbol: each for each in account.positions}
     feeds = {data._name: data for data in datas}
@@ -23,7 +27,7 @@ def adopt(broker: LiveBroker, datas: Iterable[LiveData], symbols: Iterable[str],
             raise ConfigError(f"adopt names {symbol}, which is not among the symbols ({', '.join(feeds)})")
         if symbol not in held:
             raise ConfigError(f"adopt names {symbol}, but the account holds none; it holds {_listed(account)}")
-        broker.adopt(feeds[symbol], held[symbol].quantity, held[symbol].average_price)
+        settle(broker, strategy, feeds[symbol], held[symbol].quantity, held[symbol].average_price, account.at)
 
 
 def check_start(broker: LiveBroker, account: Snapshot) -> None:
@@ -49,21 +53,20 @@ class Ownership:
         self._broker, self._records = broker, records
         self._suspected: dict[str, tuple[float, float]] = {}
 
-    def check(self, account: Snapshot) -> list[str]:
+    def check(self, strategy: Any, account: Snapshot) -> list[str]:
         """Compare; return what is to be told of what was taken over."""
         working = {symbol_of(order.data) for order in self._broker.open_ids.values()}
         lacking = {symbol: each for symbol, each in _lacking(self._broker, account).items() if symbol not in working}
         sure = {symbol: each for symbol, each in lacking.items() if self._suspected.get(symbol) == each}
         self._suspected = lacking
-        return [self._take_over(symbol, *each, account) for symbol, each in sure.items()]
+        return [self._take_over(strategy, symbol, *each, account) for symbol, each in sure.items()]
 
-    def _take_over(self, symbol: str, ours: float, theirs: float, account: Snapshot) -> str:
-        price = next((each.average_price for each in account.positions if each.symbol == symbol), 0.0)
+    def _take_over(self, strategy: Any, symbol: str, ours: float, theirs: float, account: Snapshot) -> str:
         first, *others = [data for data in self._broker.positions if symbol_of(data) == symbol]
-        for data in others:
-            self._broker.adopt(data, 0, 0.0)
-        self._broker.adopt(first, theirs, price)
-        self._records.append(POSITION, first._name, {"quantity": theirs, "price": price})
+        for data, size in ((first, theirs), *((each, 0.0) for each in others)):
+            price = self._broker.positions[data].price  # what was paid: nobody says what it was sold for
+            settle(self._broker, strategy, data, size, price, account.at)
+            self._records.append(POSITION, data._name, {"quantity": size, "price": price})
         return (
             f"{symbol}: the account holds {theirs:g} and this session's ledger {ours:g}: somebody else traded it; "
             f"the ledger is set to {theirs:g}, its cash stays as it is"

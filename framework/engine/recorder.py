@@ -48,6 +48,11 @@ class Recorder(bt.Analyzer):
             self.stale += bit.dt <= order.created.dt
             self._follow((order.data, order.tradeid), bit)
 
+    def follow(self, order: Any) -> None:
+        """Take an order's new fills into the open round trips, without rows: they are of an earlier run."""
+        for bit in order.executed.iterpending():
+            self._follow((order.data, order.tradeid), bit)
+
     def notify_trade(self, trade: Any) -> None:
         if trade.isclosed:
             self.trades.append(_trade_row(trade, self._closed[trade.data, trade.tradeid].popleft()))

@@ -7,6 +7,7 @@ from typing import Any
 
 from framework.engine.live_broker import LiveBroker
 from framework.engine.live_data import LiveData
+from framework.engine.silent import settle, take_in
 from framework.engine.tickets import Ticket
 from framework.errors import ConfigError
 from framework.live.past import Past, Step
@@ -25,8 +26,6 @@ def resume(broker: LiveBroker, strategy: Any, datas: Iterable[LiveData], past: P
             order.submit(broker)
     for step in past.steps:
         _again(broker, strategy, feeds, orders, step)
-    strategy._orderspending.clear()
-    strategy._tradespending.clear()
     for client_order_id, order in orders.items():
         broker.reopen(order, client_order_id)
 
@@ -35,11 +34,11 @@ def _again(
     broker: LiveBroker, strategy: Any, feeds: Mapping[str, LiveData], orders: Mapping[str, Any], step: Step
 ) -> None:
     if step.update is None:
-        broker.adopt(_feed(feeds, step.symbol), step.quantity, step.price)
+        settle(broker, strategy, _feed(feeds, step.symbol), step.quantity, step.price, step.at)
     elif (order := orders.get(step.update.client_order_id)) is not None:
         told = broker.relive(order, step.update)
         if told is not None:
-            strategy._addnotification(told, quicknotify=False)
+            take_in(strategy, told)
 
 
 def _feed(feeds: Mapping[str, LiveData], name: str) -> LiveData:

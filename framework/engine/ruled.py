@@ -47,8 +47,8 @@ class RuledBroker(bt.brokers.BackBroker):
         if reason:
             self._refuse(order, reason)
             return order
-        if self.p.rules is not None and order.p.valid is not None:
-            _date(order)
+        if self.p.rules is not None:
+            self._date(order)
         return super().submit(order, check)
 
     def cancel(self, order: Any, bracket: bool = False) -> bool:
@@ -73,10 +73,10 @@ class RuledBroker(bt.brokers.BackBroker):
         """Try an order on each bar once, and never on one that had ended before the order was sent.
 
         Stock tries it on its symbol's last bar again whenever only another symbol has a new one, and so
-        may fill it in the past: no venue does.
+        may fill it in the past: no venue does. An exit's first bar is the one after that which filled its entry.
         """
         now = order.data.datetime[0]
-        if self.p.rules is not None and now <= getattr(order, "tried_on", order.created.dt):
+        if self.p.rules is not None and now <= (getattr(order, "tried_on", None) or _seen(order)):
             return
         order.tried_on = now
         super()._try_exec(order)
@@ -88,13 +88,36 @@ class RuledBroker(bt.brokers.BackBroker):
         """
         super().next()
         if self.p.rules is not None and any(order.valid for order in self.pending):
-            for order in [each for each in self.pending if _is_over(each)]:
+            for order in [each for each in self.pending if self._is_over(each)]:
                 if order in self.pending:  # none before it has taken it out
                     self.pending.remove(order)
                     order.status, order.executed.dt = order.Expired, order.data.datetime[0]
                     self.notify(order)
                     self._ococheck(order)
                     self._bracketize(order, cancel=True)
+
+    def _date(self, order: Any) -> None:
+        """Let an order for the day end with its exchange's session; Backtrader keeps it to midnight, or for ever.
+
+        So ends what the venue takes for the day only, where it was to last longer.
+        """
+        calendar = order.data._calendar
+        asked = time_in_force(order.p.valid)
+        if calendar is None or order.exectype == order.Market:
+            return
+        request = order_request(order, symbol_of(order.data), str(order.ref))
+        if asked is not TimeInForce.DAY and not self.p.rules.is_for_the_day(request):
+            return
+        closes = bt.date2num(calendar.schedule(bt.num2date(order.created.dt + _SECOND), order.data._tz)[1])
+        if asked is not TimeInForce.GTD or order.valid > closes:
+            order.valid, order.ends_with_day = closes, True
+
+    def _is_over(self, order: Any) -> bool:
+        """Return whether an order's time has passed at the instant that is played, whichever symbol has a bar then."""
+        if not order.valid or order.exectype == order.Market:
+            return False
+        now = max(data.datetime[0] for data in order.owner.datas if len(data))
+        return bool(now > order.valid - (_SECOND if getattr(order, "ends_with_day", False) else 0.0))
 
     def _rounded(
         self, data: Any, size: float, price: Any, plimit: Any, exectype: int | None, *, buys: bool
@@ -146,7 +169,7 @@ class RuledBroker(bt.brokers.BackBroker):
 
     def _has_pair(self, order: Any) -> bool:
         """Return whether an order is one of a pair that cancel each other."""
-        return self._ocos.get(order.ref, order.ref) != order.ref
+        return bool(self._ocos.get(order.ref, order.ref) != order.ref)
 
     def _resting(self, order: Any) -> Iterator[Resting]:
         """Yield what is open of an order's symbol: of a pair of exits, what the venue counts of it, the first."""
@@ -174,22 +197,10 @@ class RuledBroker(bt.brokers.BackBroker):
             self.notify(each)
 
 
-def _date(order: Any) -> None:
-    """Let an order for the day end with its exchange's session; Backtrader keeps it to midnight, or for ever."""
-    calendar = order.data._calendar
-    if time_in_force(order.p.valid) is TimeInForce.DAY and calendar is not None:
-        after = bt.num2date(order.created.dt + _SECOND)
-        order.valid = bt.date2num(calendar.schedule(after, order.data._tz)[1])
-
-
-def _is_over(order: Any) -> bool:
-    """Return whether an order's time has passed at the instant that is played, whichever symbol has a bar then."""
-    if not order.valid or order.exectype == order.Market:
-        return False
-    now = max(data.datetime[0] for data in order.owner.datas if len(data))
-    if time_in_force(order.p.valid) is TimeInForce.DAY:
-        return bool(now > order.valid - _SECOND)
-    return bool(now > order.valid)
+def _seen(order: Any) -> float:
+    """Return the time of the bar up to which an order that was never tried has nothing to do with the market."""
+    parent = order.parent
+    return float(order.created.dt if parent is None else max(order.created.dt, parent.executed.dt or 0.0))
 
 
 _SECOND = 1 / 86_400

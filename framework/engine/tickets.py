@@ -13,10 +13,11 @@ from framework.model import GroupKind
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What an order was made of. `data` is its feed's name, `valid` a date number."""
+    """What an order was made of. `data` is its feed's name; `created` and `valid` are date numbers."""
 
     client_order_id: str
     data: str
+    created: float
     is_buy: bool
     size: float
     price: float | None
@@ -33,6 +34,7 @@ class Ticket:
         return cls(
             client_order_id=ids[order.ref],
             data=order.data._name,
+            created=order.created.dt,
             is_buy=order.isbuy(),
             size=abs(order.created.size),
             price=order.created.price,
@@ -55,7 +57,8 @@ class Ticket:
             exectype=self.exectype, tradeid=self.tradeid, trailamount=self.trailamount,
             trailpercent=self.trailpercent, simulated=True,
         )  # fmt: skip
-        made.created.price, made.created.pricelimit, made.valid = self.price, self.plimit, self.valid
+        made.created.dt, made.valid = self.created, self.valid
+        made.created.price, made.created.pricelimit = self.price, self.plimit
         made.p.simulated = False  # it is heard of as any other
         return made
 

@@ -40,6 +40,7 @@ def order_request(order: Any, symbol: str, client_order_id: str) -> OrderRequest
     # Backtrader fills an order's pricelimit in with a reference price where it has none.
     limit = price if kind is OrderType.LIMIT else plimit if has_limit(order) else None
     notional = order.info.get("notional")
+    lasts = time_in_force(order.p.valid)
     return OrderRequest(
         client_order_id=client_order_id,
         symbol=symbol,
@@ -51,8 +52,9 @@ def order_request(order: Any, symbol: str, client_order_id: str) -> OrderRequest
         stop_price=price if has_stop else None,
         trail_amount=order.trailamount,
         trail_percent=order.trailpercent,
-        time_in_force=time_in_force(order.p.valid),
-        expires_at=None if order.p.valid is None else utc(order.valid),
+        time_in_force=lasts,
+        # Backtrader has no time for `valid=0`; the end of a day is for the venue's calendar to say.
+        expires_at=utc(order.valid) if lasts is TimeInForce.GTD else None,
         extended_hours=bool(order.info.get("extended_hours")),
     )
 

@@ -45,12 +45,13 @@ class VenueClock:
 
     Venue time never goes back: put to an earlier instant, it waits there until that instant has come
     again. `io` gives I/O time, which is never accelerated. Any thread may read it; one sets it.
+    With `is_path` the venue plays its bars along their paths: there are instants between the bars.
     """
 
-    def __init__(self, at: datetime, speed: float | None, io: Clock) -> None:
+    def __init__(self, at: datetime, speed: float | None, io: Clock, *, is_path: bool = False) -> None:
         if speed is not None and not 0 < speed < math.inf:
             raise ConfigError(f"speed={speed} is not a pace; try 1 for real time, None for a clock that is told")
-        self.speed = speed
+        self.speed, self.is_path = speed, is_path
         self._io = io
         # One value, replaced at once: another thread never sees half of it.
         self._mark = (at.astimezone(UTC), io.monotonic(), at.astimezone(UTC))
@@ -188,6 +189,18 @@ class VirtualClock:
             news = self._news
             await asyncio.sleep(0)
             quiet = quiet + 1 if news == self._news else 0
+
+
+def pace(clock: Clock) -> float:
+    """Return how many seconds of venue time pass in one of I/O time: 1 but for a sandbox in a hurry.
+
+    Where the clock is told it is 1 too: nothing that goes by time happens there by itself.
+    """
+    seconds = clock.seconds_until(clock.now() + _HOUR)
+    return _HOUR.total_seconds() / seconds if seconds else 1.0
+
+
+_HOUR = timedelta(hours=1)
 
 
 class Deadline:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,10 @@ log = logging.getLogger("switchback.live")
 
 TOGETHER = 1.0
 """Seconds that an order waits, at most, for the one sent before it for the same symbol to be answered."""
+
+
+PATIENCE = 5.0
+"""Seconds that the end of a session waits, at most, for orders and cancels that are on their way."""
 
 
 class Hub:
@@ -122,6 +126,11 @@ class Hub:
         """Let something run until the session ends; its error ends the session."""
         self._begin(work)
 
+    async def settle(self, patience: float = PATIENCE) -> None:
+        """Wait until what was asked for is answered; what is not by then, the next run looks up."""
+        if self._asked:
+            await self._done(asyncio.ensure_future(_all_done(self._asked)), patience)
+
     async def end(self) -> None:
         """End all that runs."""
         for task in list(self._tasks):
@@ -150,7 +159,7 @@ class Hub:
         if error is None:
             return
         error = _first(error)
-        log.error("%s: %s", self.session.name, error)
+        log.debug("%s: %s", self.session.name, error)  # the engine raises it
         if not self._failed.done():
             self._failed.set_exception(error)
             self._failed.exception()  # it is told over the bridge, whoever else waits for it
@@ -188,7 +197,7 @@ class Hub:
             await self._done(before, None if self.gathers else patience)
         await self.desk.submit(group)
 
-    async def _done(self, task: asyncio.Task[None], seconds: float | None) -> None:
+    async def _done(self, task: asyncio.Future[None], seconds: float | None) -> None:
         waits: set[asyncio.Future[Any]] = {task}
         pause = None if seconds is None else asyncio.ensure_future(self._clock.sleep(seconds))
         if pause is not None:
@@ -202,6 +211,10 @@ class Hub:
         while self._handled < self.bridge.posted or self._asked or not self.is_up:
             self._stirred.clear()
             await self._stirred.wait()
+
+
+async def _all_done(tasks: Iterable[asyncio.Task[None]]) -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _first(error: BaseException) -> BaseException:

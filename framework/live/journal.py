@@ -40,6 +40,12 @@ PRAGMA user_version = {_VERSION};
 COMMIT;
 """
 
+Record = tuple[str, str, Mapping[str, Any]]
+"""A kind, a key, a body."""
+
+Dated = tuple[datetime, Record]
+"""A record and when it was made."""
+
 Synchronous = Literal["FULL", "NORMAL", "OFF"]
 
 
@@ -80,6 +86,11 @@ class JournalReader:
         while rows := self._rows("seq >= ?", kind, key, start, f"ASC LIMIT {_CHUNK}"):
             yield from rows
             start = rows[-1].seq + 1
+
+    def newest(self) -> Entry | None:
+        """Return the latest record of all."""
+        rows = self._rows("seq >= ?", None, None, 0, "DESC LIMIT 1")
+        return rows[0] if rows else None
 
     def last(self, kind: str, key: str | None = None) -> Entry | None:
         """Return the latest record of a kind, and of a key where it is given."""
@@ -168,6 +179,10 @@ class SqliteJournal(JournalReader):
         super().close()
         self._claim.close()
 
+    def now(self) -> datetime:
+        """Return the session's time: what a record that is written now is dated by."""
+        return self._clock.now()
+
     def keep_out(self, *secrets: str) -> None:
         """Refuse from now on what holds one of these texts."""
         for each in filter(None, secrets):
@@ -178,15 +193,19 @@ class SqliteJournal(JournalReader):
         """Write one record and return its seq, when it is on the disk."""
         return self.append_many([(kind, key, body)])[0]
 
-    def append_many(self, records: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[int]:
+    def append_many(self, records: Iterable[Record]) -> list[int]:
         """Write records (kind, key, body) together, all or none, and return their seqs, when they are on the disk."""
-        written = [self._clean(kind, key, dumps(body)) for kind, key, body in records]
+        at = self.now()
+        return self.append_dated((at, record) for record in records)
+
+    def append_dated(self, records: Iterable[Dated]) -> list[int]:
+        """Write records that were made earlier, as `append_many` does."""
+        written = [(at, self._clean(kind, key, dumps(body))) for at, (kind, key, body) in records]
         with self._lock:
-            at = self._clock.now().astimezone(UTC).isoformat(timespec="microseconds")
             try:
                 with self._database:
                     self._database.execute("BEGIN IMMEDIATE")
-                    return [self._insert(at, *each) for each in written]
+                    return [self._insert(_text(at), *each) for at, each in written]
             except sqlite3.DatabaseError as error:
                 raise SwitchbackError(f"{self.path} could not be written ({error}); check the disk") from None
 
@@ -221,6 +240,23 @@ class SqliteJournal(JournalReader):
             raise
 
 
+def is_written(path: Path) -> bool:
+    """Return whether a process is writing this journal now."""
+    lock = Path(f"{path}.lock")
+    if not lock.exists():
+        return False
+    with closing(sqlite3.connect(f"{lock.absolute().as_uri()}?mode=ro", uri=True, timeout=0)) as claim:
+        try:
+            claim.execute("SELECT 1 FROM sqlite_master").fetchall()
+        except sqlite3.OperationalError as error:
+            return "locked" in str(error)
+        return False
+
+
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
 def _connect(uri: str) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=5)
 
@@ -233,7 +269,8 @@ def _claim(path: Path) -> sqlite3.Connection:
     claim: sqlite3.Connection | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        claim = sqlite3.connect(f"{path}.lock", isolation_level=None, check_same_thread=False, timeout=0)
+        # A moment's patience is for `is_written`, which looks at the lock and lets it go.
+        claim = sqlite3.connect(f"{path}.lock", isolation_level=None, check_same_thread=False, timeout=0.25)
         claim.execute("BEGIN EXCLUSIVE")
         return claim
     except (sqlite3.Error, OSError) as error:

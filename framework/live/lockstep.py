@@ -8,7 +8,7 @@ comes out alike each time, and as its backtest does.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -62,7 +62,7 @@ def clock_told(base_url: str) -> Exchange[Told]:
     try:
         answer = yield HttpRequest("GET", f"{base_url}/_sandbox/clock")
     except ConnectionLost as lost:
-        raise ConfigError(f"{base_url} does not answer ({lost}); is the sandbox running?") from None
+        raise ConfigError(f"{base_url} does not answer; start one there: switchback sandbox") from lost
     if answer.status != 200:
         raise ConfigError(f"{base_url} is on this machine, but it is no sandbox (HTTP {answer.status})")
     return Told.read(answer.decode())
@@ -89,12 +89,10 @@ class LockStep:
 
     def __init__(self, hub: Hub, http: AsyncHttp, clock: VenueClock, heard: Heard, base_url: str) -> None:
         self._hub, self._http, self._clock, self._heard, self._base_url = hub, http, clock, heard, base_url
-        self._is_path = False
 
     async def run(self) -> None:
         """Step until the tape is over."""
-        told = await self._http.send(clock_told(self._base_url))
-        self._is_path, following = told.is_path, told.next
+        following = (await self._http.send(clock_told(self._base_url))).next
         while following is not None:
             await self._prepared(following)
             answer = await self._http.send(stepped(self._base_url))
@@ -118,17 +116,32 @@ class LockStep:
     def _hand_on(self, at: datetime) -> None:
         kept = self._hub.gathered()
         bars = [each for each in kept if isinstance(each, Bar)]
-        updates = tuple(each for each in kept if isinstance(each, OrderUpdate))
+        updates = in_turn([each for each in kept if isinstance(each, OrderUpdate)], at)
         for end in sorted({bar.end for bar in bars if bar.end < at}):
             # What was backfilled: earlier instants, each with a `next` of its own.
             self._hub.bridge.post(Instant(end, tuple(bar for bar in bars if bar.end == end)))
         present = tuple(bar for bar in bars if bar.end >= at)
-        if self._is_path and present and updates:
+        if self._clock.is_path and present and updates:
             # The last stretch of the bars: a strategy hears of its fills while it sees the bar before, as live.
             self._hub.bridge.post(Instant(at, (), updates))
             updates = ()
         if present or updates:
             self._hub.bridge.post(Instant(at, present, updates))
+
+
+def in_turn(updates: Sequence[OrderUpdate], at: datetime) -> tuple[OrderUpdate, ...]:
+    """Return news of orders so that a session comes out alike each time; those of one order stay in their order.
+
+    What an instant brought keeps the venue's order. What happened before it was learned from answers and from the
+    stream, and which of them is read first is chance: it goes by when it happened, then by the orders.
+    """
+    reached: dict[str, datetime] = {}
+    keyed = []
+    for each in updates:
+        when = reached[each.client_order_id] = max(each.at, reached.get(each.client_order_id, each.at))
+        name = each.client_order_id if when < at else ""
+        keyed.append((min(when, at), len(name), name, each))
+    return tuple(each for *_, each in sorted(keyed, key=lambda row: row[:3]))
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -26,6 +26,7 @@ class Intent:
 class Step:
     """Something that changed the ledger: news of an order, or a position that was taken over from the account."""
 
+    at: datetime
     update: OrderUpdate | None = None
     symbol: str = ""
     quantity: float = 0.0
@@ -58,9 +59,9 @@ class Past:
             case k if k == INTENT:
                 self.intents.append(Intent(body["group"], tuple(body["tickets"]), entry.at))
             case k if k == UPDATE:
-                self.steps.append(Step(update=body["update"]))
+                self.steps.append(Step(entry.at, body["update"]))
             case k if k == POSITION:
-                self.steps.append(Step(None, entry.key, body["quantity"], body["price"]))
+                self.steps.append(Step(entry.at, None, entry.key, body["quantity"], body["price"]))
 
     @property
     def ended(self) -> frozenset[str]:

@@ -7,40 +7,64 @@ the next intent, or when the engine next has nothing to do: what a crash takes o
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
-from framework.live.journal import SqliteJournal
+from framework.live.journal import Dated, Record, SqliteJournal
 
 START, STOP = "start", "stop"
 INTENT, CANCEL, REPLACE = "intent", "cancel", "replace"
 UPDATE, POSITION = "update", "position"
 BARS, REVISION, LINK, REMARK = "bars", "revision", "link", "remark"
 
-Record = tuple[str, str, Mapping[str, Any]]
+Tell = Callable[[datetime, Record], None]
+"""What hears of each record, at the session's time."""
 
 
 class Records:
-    """A journal that does not make its writers wait (`framework.ports.Journal`). Any thread may use it."""
+    """A journal that does not make its writers wait (`framework.ports.Journal`). Any thread may use it.
 
-    def __init__(self, journal: SqliteJournal) -> None:
-        self._journal = journal
-        self._waiting: list[Record] = []
+    `tell` hears of each record in its order, for the log; of an intent after its request has left.
+    """
+
+    def __init__(self, journal: SqliteJournal, tell: Tell | None = None) -> None:
+        self._journal, self._tell = journal, tell
+        self._waiting: list[Dated] = []
+        self._untold: list[Dated] = []
         self._lock = threading.Lock()
 
     def append(self, kind: str, key: str, body: Mapping[str, Any]) -> None:
         """Write a record soon."""
         with self._lock:
-            self._waiting.append((kind, key, body))
+            self._waiting += self._noted([(kind, key, body)])
+        self.tell()
 
     def commit(self, records: Iterable[Record] = ()) -> None:
         """Write these records and all that wait, in their order; return when they are on the disk."""
         with self._lock:
-            waiting, self._waiting = [*self._waiting, *records], []
+            waiting, self._waiting = [*self._waiting, *self._noted(records)], []
         if waiting:
-            self._journal.append_many(waiting)
+            self._journal.append_dated(waiting)
+
+    def tell(self) -> None:
+        """Tell what has not been told yet."""
+        if self._tell is None:
+            return
+        with self._lock:
+            untold, self._untold = self._untold, []
+            for at, record in untold:
+                self._tell(at, record)
 
     @property
     def is_waiting(self) -> bool:
         """Whether something is to be written."""
         return bool(self._waiting)
+
+    def _noted(self, records: Iterable[Record]) -> list[Dated]:
+        """Return records with their time: when they were made, whenever they are written."""
+        at = self._journal.now()
+        noted = [(at, record) for record in records]
+        if self._tell is not None:
+            self._untold += noted
+        return noted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from desk_tape import bracket, market, spy, trading
 
 from brokers.alpaca.sending import ABSENT
 from framework.errors import AuthenticationError, ConnectionLost
+from framework.live.clock import VenueClock, WallClock
 from framework.model import GroupKind, OrderStatus
 from framework.wire import Exchange, HttpResponse, Priority
 
@@ -90,10 +92,10 @@ def test_an_order_over_the_rate_limit_is_rejected_and_not_sent_later(trader: Tra
 
 
 class Limited:
-    """A transport whose first POST is over the limit, for no time at all."""
+    """A transport whose first POST is over the limit, for so many seconds."""
 
-    def __init__(self, http: Any) -> None:
-        self.http, self.seen = http, list[tuple[str, Priority]]()
+    def __init__(self, http: Any, wait: int = 0) -> None:
+        self.http, self.wait, self.seen = http, wait, list[tuple[str, Priority]]()
 
     async def send(self, exchange: Exchange[Any]) -> Any:
         def watched() -> Exchange[Any]:
@@ -102,7 +104,7 @@ class Limited:
                 is_first = request.method == "POST" and "POST" not in [each for each, _ in self.seen]
                 self.seen.append((request.method, request.urgency))
                 try:
-                    answer = HttpResponse(429, {"retry-after": "0"}, b"{}") if is_first else (yield request)
+                    answer = HttpResponse(429, {"retry-after": str(self.wait)}, b"{}") if is_first else (yield request)
                 except ConnectionLost as lost:
                     request = exchange.throw(lost)
                 else:
@@ -133,6 +135,30 @@ def test_an_exit_over_the_rate_limit_goes_as_soon_as_it_may() -> None:
     posts = [urgency for method, urgency in seen[0].seen if method == "POST"]
     looks = {urgency for method, urgency in seen[0].seen if method == "GET"}
     assert (posts, looks) == ([Priority.EXIT, Priority.EXIT], {Priority.LOOK_UP})
+
+
+class Waiting(VenueClock):
+    """A clock that lets a test do something in place of a wait of 77 seconds."""
+
+    meanwhile: Any = None
+
+    async def sleep(self, seconds: float) -> None:
+        if self.meanwhile is not None and seconds == 77:
+            await self.meanwhile()
+        else:
+            await super().sleep(seconds)
+
+
+def test_an_exit_that_is_cancelled_while_it_waits_for_the_limit_is_not_sent() -> None:
+    """The venue asked to wait for a while; the order ends here."""
+    with market(*[100.0] * 4) as sandbox:
+        clock = Waiting(sandbox.market.now(), None, WallClock())
+        with Trader(sandbox, clock=clock, wrapped=lambda http: Limited(http, 77)) as trader:
+            trader.listen()
+            clock.meanwhile = lambda: trader.desk.cancel("run-1-1")
+            trader.submit(spy("run-1-1", "sell"), position=10)
+            assert (trader.statuses(), trader.made) == ([S.CANCELED], 0)
+            assert any("the order waits, and goes then" in each for each in trader.remarks)
 
 
 def test_an_order_that_the_venue_rejects_after_taking_it_is_rejected_once(trader: Trader) -> None:
@@ -260,6 +286,18 @@ def test_keys_that_are_taken_back_end_the_session(trader: Trader) -> None:
     trader.sandbox.hang_up("trade_updates")
     with pytest.raises(AuthenticationError):
         trader.until(lambda: trader.links == [True, False, True])
+
+
+def test_no_secret_is_written_down(trader: Trader, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither in a log at its wordiest nor in what is told, whatever goes wrong."""
+    caplog.set_level(logging.DEBUG)
+    for name in ("gateway_timeout", "bad_gateway", "drop", "rejected"):
+        fault(trader, name)
+    trader.submit(spy())
+    trader.until(lambda: trader.links[-1])
+    trader.play()
+    assert "switchback" in caplog.text
+    assert trader.sandbox.secret not in caplog.text + str(trader.told)
 
 
 # What goes wrong with a bracket

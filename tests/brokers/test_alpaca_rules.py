@@ -7,7 +7,7 @@ import pytest
 import brokers
 from brokers import AlpacaVenue
 from framework.model import OrderRequest, OrderType, Side
-from framework.ports import Venue
+from framework.ports import Resting, Venue
 
 RULES = AlpacaVenue().rules
 
@@ -74,3 +74,52 @@ def test_groups_are_for_whole_shares_of_equities() -> None:
     assert "simple" in refusal(request(Side.BUY, 1.5), grouped=True)
     assert "simple" in refusal(request(Side.BUY, 1, "BTC/USD"), grouped=True)
     assert refusal(request(Side.BUY, 2), grouped=True) == ""
+
+
+def resting(side: Side, kind: OrderType, price: float | None = None, grouped: bool = False) -> Resting:
+    limit, stop = (price, None) if kind is OrderType.LIMIT else (None, price)
+    return Resting(OrderRequest("other", "SPY", side, kind, quantity=10, limit_price=limit, stop_price=stop), grouped)
+
+
+def objection(asked: OrderRequest, *others: Resting, position: float = 0, grouped: bool = False) -> str:
+    return RULES.objection(asked, position=position, price=100.0, grouped=grouped, resting=others)
+
+
+@pytest.mark.parametrize(("side", "price", "passes"), [
+    (Side.BUY, 100.01, True), (Side.BUY, 100.0, False), (Side.BUY, 99.0, False),
+    (Side.SELL, 99.99, True), (Side.SELL, 100.0, False), (Side.SELL, 101.0, False),
+])  # fmt: skip
+def test_a_stop_must_lie_beyond_the_market(side: Side, price: float, passes: bool) -> None:
+    """Backtrader fills it at once; Alpaca refuses it."""
+    stop = OrderRequest("id", "SPY", side, OrderType.STOP, quantity=1, stop_price=price)
+    assert (objection(stop) == "") is passes
+    assert objection(stop, grouped=True) == ""
+
+
+def test_shares_that_an_open_order_sells_are_not_sold_again() -> None:
+    """Of fifteen, ten are spoken for."""
+    rests = resting(Side.SELL, OrderType.LIMIT, 110.0)
+    assert objection(request(Side.SELL, 5), rests, position=15) == ""
+    assert "requested: 6, available: 5" in objection(request(Side.SELL, 6), rests, position=15)
+
+
+@pytest.mark.parametrize(("other", "reason"), [
+    (resting(Side.SELL, OrderType.LIMIT, 99.0), "opposite side limit order exists"),
+    (resting(Side.SELL, OrderType.STOP, 95.0), "opposite side stop order exists"),
+    (resting(Side.SELL, OrderType.MARKET), "opposite side market order exists"),
+    (resting(Side.SELL, OrderType.LIMIT, 99.01), ""),
+    (resting(Side.SELL, OrderType.STOP, 95.0, grouped=True), ""),
+    (resting(Side.BUY, OrderType.LIMIT, 99.0), ""),
+])  # fmt: skip
+def test_an_order_that_could_trade_with_ones_own_is_refused(other: Resting, reason: str) -> None:
+    """Two limits that do not cross pass, and so do the exits of a group."""
+    bid = OrderRequest("id", "SPY", Side.BUY, OrderType.LIMIT, quantity=1, limit_price=99.0)
+    assert reason in objection(bid, other)
+    assert bool(objection(bid, other)) is bool(reason)
+
+
+def test_fractions_and_extended_hours_are_for_the_day() -> None:
+    """Crypto has no such days."""
+    late = OrderRequest("id", "SPY", Side.BUY, OrderType.LIMIT, quantity=1, limit_price=99.0, extended_hours=True)
+    asked = [request(Side.BUY, 0.5), late, request(Side.BUY, 1), request(Side.BUY, 0.5, "BTC/USD")]
+    assert [RULES.is_for_the_day(each) for each in asked] == [True, True, False, False]

@@ -105,7 +105,8 @@ def test_cut_line_ends_for_both() -> None:
         lines = asyncio.Queue[asyncio.StreamWriter]()
         await asyncio.start_server(lambda _, writer: lines.put_nowait(writer), HOST, 7)
         reader, writer = await asyncio.open_connection(HOST, 7)
-        (await lines.get()).transport.abort()
+        far = await lines.get()
+        far.transport.abort()
         assert await reader.read() == b""
         writer.write(b"anyone?")
         await asyncio.sleep(0)

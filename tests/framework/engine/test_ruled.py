@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import backtrader as bt
 import pytest
@@ -162,6 +162,77 @@ def test_a_good_till_date_order_keeps_its_date() -> None:
     """`valid` survives the rules: the order expires as in stock."""
     result = sent(("buy", {"exectype": LIMIT, "price": 50.0, "size": 1, "valid": timedelta(minutes=2)}))
     assert result.orders["status"].tolist() == ["Expired"]
+
+
+@pytest.mark.parametrize(
+    ("orders", "reason"),
+    [
+        ([("buy", {"exectype": STOP, "price": 99.0, "size": 1})], "stop price must be greater"),
+        ([("buy", {"size": 1}), ("sell", {"exectype": LIMIT, "price": 120.0}), ("close", {})], "available: 0"),
+        ([("buy", {"exectype": LIMIT, "price": 90.0}), ("sell", {"exectype": STOP, "price": 80.0})], "wash trade"),
+    ],
+)
+def test_what_the_venue_would_refuse_as_things_stand_is_rejected(
+    orders: list[tuple[str, dict[str, Any]]], reason: str
+) -> None:
+    """By the market, the shares that are spoken for, and the orders that rest."""
+    result = sent(*orders)
+    assert reason in result.strategy.reasons[0]
+    assert result.orders["status"].tolist()[-1] == "Rejected"
+
+
+def test_exits_that_cancel_each_other_do_not_stand_in_each_others_way() -> None:
+    """Each closes the position, and so does the bracket's pair."""
+    exits = {"size": 1, "price": 100.0, "stopprice": 95.0, "limitprice": 105.0}
+    result = sent(("buy_bracket", {**exits, "exectype": bt.Order.Market}))
+    assert result.orders["status"].tolist() == ["Completed", "Accepted", "Accepted"]
+
+
+OVER_NIGHT = [100.0] * 2 + [None] * (390 - 2 - 2) + [100.0] * 2 + [None] * (24 * 60 - 390) + [50.0] * 3
+
+
+@pytest.mark.parametrize("engine", ["lean", "stock"])
+@pytest.mark.parametrize("valid", [0, bt.Order.DAY])
+def test_an_order_for_the_day_ends_with_the_session(valid: Any, engine: Literal["lean", "stock"]) -> None:
+    """Told with the bar at the close, not with the next day's first: in both loops, and by both of its names."""
+    tape, bid = Tape({"XYZ": OVER_NIGHT}), {"exectype": LIMIT, "price": 60.0, "size": 1, "valid": valid}
+    result = run(Sends, source=tape, venue=AlpacaVenue(), orders=[("buy", bid)], engine=engine)
+    assert result.orders["status"].tolist() == ["Expired"]
+    assert result.orders["finished"].iloc[0] == result.orders["valid"].iloc[0]
+    assert f"{result.orders['finished'].iloc[0]:%H:%M}" == "21:00"
+
+
+def test_a_fraction_of_a_share_ends_with_the_session() -> None:
+    """Alpaca takes it for the day, though it was to last."""
+    tape, bid = Tape({"XYZ": OVER_NIGHT}), {"exectype": LIMIT, "price": 60.0, "size": 0.5}
+    result = run(Sends, source=tape, venue=AlpacaVenue(), orders=[("buy", bid)])
+    assert result.orders["status"].tolist() == ["Expired"]
+
+
+def test_an_order_ends_in_time_though_its_symbol_has_no_bar() -> None:
+    """Another symbol's bar tells that its time is over: it is not there any more when its own comes."""
+    prices = {"XYZ": [100.0, 100.0, None, None, 100.0], "ABC": [100.0] * 5}
+    bid = {"exectype": LIMIT, "price": 90.0, "size": 1, "valid": timedelta(seconds=90)}
+    result = run(Sends, source=Tape(prices), venue=AlpacaVenue(), orders=[("buy", bid)], analyzers=[Heard])
+    assert result.strategy.analyzers.heard.rows == [("Submitted", 2), ("Accepted", 2), ("Expired", 3)]
+
+
+class Heard(bt.Analyzer):
+    """What is told of orders, and at how many bars."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, int]] = []
+
+    def notify_order(self, order: Any) -> None:
+        self.rows.append((order.getstatusname(), len(self.strategy.datas[1])))
+
+
+def test_an_exit_is_not_tried_on_the_bar_that_filled_its_entry() -> None:
+    """Not even when another symbol has the next bar: the high of 110 came before anything was bought."""
+    prices = {"XYZ": [100.0, (100.0, 110.0, 100.0, 100.0), None, 100.0], "ABC": [100.0] * 4}
+    bracket = {"size": 1, "exectype": bt.Order.Market, "stopprice": 95.0, "limitprice": 105.0}
+    result = run(Sends, source=Tape(prices), venue=AlpacaVenue(), orders=[("buy_bracket", bracket)])
+    assert result.orders["status"].tolist() == ["Completed", "Accepted", "Accepted"]
 
 
 def test_rules_are_the_same_on_both_engines() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import backtrader as bt
@@ -15,10 +18,16 @@ from brokers.alpaca.settings import Settings
 from feeds import AlpacaBars
 from framework import run
 from framework.app.sandbox import Sandbox
+from framework.live.settings import Live
 from framework.ports import Source
 from framework.sandbox.tape import Detail
 
 Row = tuple[Any, ...]
+
+DATES, MINUTE = 700_000.0, 1.001 / 1440
+"""Above the first every float is a date number."""
+
+NAMES = ("log", "orders", "fills", "trades", "equity")
 
 
 class Witness:
@@ -100,16 +109,40 @@ def both(
     with Sandbox(source, detail=detail, settings=settings) as sandbox:
         where = {"base_url": sandbox.url, "key": sandbox.key, "secret": sandbox.secret}
         bars = AlpacaBars(source.symbols, hours=source.calendar.hours.value, cache=False, **where)
-        lived = run(watched, source=bars, venue=AlpacaVenue(**where), live=True, **options)
+        lived = run(watched, source=bars, venue=AlpacaVenue(**where), live=Live(durable="OFF"), **options)
     return Run.of(tested), Run.of(lived)
 
 
-def difference(one: Run, other: Run, names: Sequence[str] = ("log", "orders", "fills", "trades", "equity")) -> str:
+@dataclass(frozen=True)
+class Grain:
+    """How exactly two sides are compared: to the last bit, but for what is said here (and in docs/parity.md).
+
+    is_path:  within a bar the backtest dates a fill by the bar's end, the venue by when it happened; and where a
+              trailing stop stood is known at the bars' ends only.
+    undated:  statuses whose time is not compared.
+    is_text:  prices went over the wire as text, with nine decimals.
+    sorts:    the news of several orders at one instant may come in another order; each order's own never may.
+    leaves:   statuses whose notifications are left out of the log.
+    names:    what is compared at all.
+    """
+
+    is_path: bool = False
+    undated: frozenset[str] = frozenset()
+    is_text: bool = False
+    sorts: bool = False
+    leaves: frozenset[str] = frozenset()
+    names: tuple[str, ...] = NAMES
+
+
+EXACT = Grain()
+
+
+def difference(one: Run, other: Run, grain: Grain = EXACT) -> str:
     """Return the first rows in which two sides differ, or an empty string."""
-    for name in names:
-        left, right = getattr(one, name), getattr(other, name)
+    for name in grain.names:
+        left, right = (_rearranged(name, getattr(each, name), grain) for each in (one, other))
         for number, (here, there) in enumerate(zip(left, right, strict=False)):
-            if not _same(here, there):
+            if not _same(here, there, grain):
                 return f"{name} {number}:\n  {here}\n  {there}"
         if len(left) != len(right):
             more = (left if len(left) > len(right) else right)[min(len(left), len(right))]
@@ -122,10 +155,48 @@ def _reason(is_rejected: bool, reason: str) -> str:
     return re.sub(r"existing_order_id [-0-9a-f]+, ", "", reason) if is_rejected else ""
 
 
-def _same(here: Any, there: Any) -> bool:
+def _rearranged(name: str, rows: list[Row], grain: Grain) -> list[Row]:
+    """Leave out what a grain leaves out, and sort the orders' news between two other rows of the log."""
+    if name == "orders":
+        return [_without(row, grain, *_ORDER_PLACES) for row in rows]
+    if name != "log":
+        return rows
+    kept = [_without(row, grain, *_LOG_PLACES) if row[0] == "order" else row for row in rows]
+    kept = [row for row in kept if row[0] != "order" or row[2] not in grain.leaves]
+    if not grain.sorts:
+        return kept
+    found: list[Row] = []
+    for is_order, block in itertools.groupby(kept, key=lambda row: row[0] == "order"):
+        news = list(block)
+        found += sorted(news, key=lambda row: row[1]) if is_order else news
+    return found
+
+
+_LOG_PLACES = (2, 5, None)
+_ORDER_PLACES = (9, 12, 5)
+"""Where in a row the status is, the time of the end, and the price."""
+
+
+def _without(row: Row, grain: Grain, status: int, time: int, price: int | None) -> Row:
+    cells = list(row)
+    if row[status] in grain.undated:
+        cells[time] = None
+    if price is not None and grain.is_path and str(row[3]).startswith("StopTrail"):
+        cells[price] = None
+    return tuple(cells)
+
+
+def _same(here: Any, there: Any, grain: Grain) -> bool:
     if isinstance(here, tuple) and isinstance(there, tuple):
-        return len(here) == len(there) and all(map(_same, here, there))
-    return bool(here == there or (here != here and there != there))
+        return len(here) == len(there) and all(_same(*pair, grain) for pair in zip(here, there, strict=True))
+    if here == there or (here != here and there != there):
+        return True
+    if isinstance(here, pd.Timestamp) and isinstance(there, pd.Timestamp):
+        return grain.is_path and timedelta() <= here - there <= timedelta(minutes=1)
+    if isinstance(here, float) and isinstance(there, float):
+        is_time = here > DATES and grain.is_path and 0 <= here - there <= MINUTE
+        return is_time or (grain.is_text and math.isclose(here, there, rel_tol=1e-9, abs_tol=1e-7))
+    return False
 
 
 def _rows(frame: pd.DataFrame, refs: pd.Series[int]) -> list[Row]:

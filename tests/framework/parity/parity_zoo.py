@@ -143,10 +143,18 @@ class TrailingLimit(Paced):
 
 
 class AtTheClose(Paced):
-    """Leaves at the session's close."""
+    """Leaves at the session's close, and says so ten minutes before it or earlier."""
 
     def leave(self, price: float) -> None:
-        if not self.open:
+        if not self.open and self.data.datetime.time() < time(15, 50):
+            self.close(exectype=Order.Close)
+
+
+class LateForTheClose(Paced):
+    """Asks for the close when the venue takes no order for it any more."""
+
+    def leave(self, price: float) -> None:
+        if not self.open and self.data.datetime.time() > time(15, 50):
             self.close(exectype=Order.Close)
 
 
@@ -355,8 +363,7 @@ class FromTimers(bt.Strategy):
     cheat = False
 
     def __init__(self) -> None:
-        # SESSION_START plus an offset would do too; a time is what most strategies say.
-        self.add_timer(time(9, 40), repeat=timedelta(minutes=7), cheat=self.cheat)
+        self.add_timer(time(9, 44), repeat=timedelta(minutes=7), cheat=self.cheat)
 
     def notify_timer(self, timer: Any, when: Any, *args: Any, **kwargs: Any) -> None:
         if self.position:
@@ -450,6 +457,21 @@ class TwoTimeframes(Paced):
             self.buy(size=self.p.size)
         elif self.position and rise < 0:
             self.close()
+
+
+class DayAndMinutes(Paced):
+    """Three timeframes: it trades when the last whole day and the last quarter of an hour say so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.quarter, self.day = self.datas[len(self.datas) // 3], self.datas[2 * len(self.datas) // 3]
+
+    def prenext(self) -> None: ...
+
+    def next(self) -> None:
+        if len(self) % 3 == 0:
+            wanted = self.data.close[0] < self.day.close[0] or self.data.close[0] > self.quarter.close[0]
+            self.order_target_size(target=self.p.size if wanted else 0)
 
 
 class OnTheLonger(bt.Strategy):
