@@ -8,7 +8,7 @@ network for that (but to fetch what is not cached yet). A live session asks more
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -27,6 +27,7 @@ from framework.model import (
     Snapshot,
     Timeframe,
     Trade,
+    nothing,
 )
 from framework.wire import Exchange
 
@@ -254,8 +255,11 @@ class Desk(Protocol):
         Where that cannot be, a `Remark` says why and the order stays as it is.
         """
 
-    def price(self, symbol: str, price: float) -> None:
-        """Take a symbol's last price: for orders that follow the price here, because the venue does not."""
+    def price(self, news: Bar | Trade) -> None:
+        """Take a symbol's prices: for orders that follow the price here, because the venue does not.
+
+        They are told before the bar or the trade goes to the engine.
+        """
 
     async def catch_up(self) -> None:
         """Do whatever is due by the clock, and return when it is done: asked for before a clock that is told moves."""
@@ -265,10 +269,12 @@ class Desk(Protocol):
 class Resumed:
     """A group of an earlier run; `booked` is the size and the value of the fills known of each order.
 
-    `at` is when it was sent; `ended` are those of its orders that had ended.
+    `at` is when it was sent; `ended` are those of its orders that had ended; `changed` are those that were
+    replaced, as they were asked to be.
     """
 
     group: OrderGroup
     at: datetime
     booked: Mapping[str, tuple[float, float]]
     ended: frozenset[str] = frozenset()
+    changed: Mapping[str, OrderRequest] = field(default_factory=nothing)

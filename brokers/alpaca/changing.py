@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from brokers.alpaca.answers import Ground, Refused
+from brokers.alpaca.duties import Step, Tell
 from brokers.alpaca.exchanges import Taken, find, replace
+from brokers.alpaca.exits import check_held
 from brokers.alpaca.hours import closes_at
 from brokers.alpaca.line import Line
 from brokers.alpaca.orders import changes
 from brokers.alpaca.telling import Telling
-from brokers.alpaca.validity import Validity, validity
+from brokers.alpaca.validity import Validity, end_of, validity
 from framework.errors import ConfigError, ConnectionLost, ProtocolError, RateLimited, Unsupported
-from framework.model import OrderRequest
+from framework.model import OrderRequest, OrderStatus, OrderUpdate
 
 
 class Changing:
@@ -42,6 +44,22 @@ class Changing:
             telling.requests[name] = request
             telling.duties.ends_at(name, life.ends_at)
         return None
+
+    def held(self, name: str, request: OrderRequest) -> list[Step]:
+        """Change an order that is held here, or say why it stays as it is; return what follows."""
+        telling, now = self._telling, self._telling.now()
+        try:
+            check_held(request)
+        except (Unsupported, ConfigError) as error:
+            self._stays(name, str(error))
+            return []
+        why, steps = telling.duties.replace(name, request, now)
+        if why:
+            self._stays(name, why)
+            return []
+        telling.requests[name] = request
+        telling.duties.ends_at(name, end_of(request, closes_at(request.symbol, now)))
+        return [Tell(OrderUpdate(name, "", OrderStatus.HELD, now, reason="changed")), *steps]
 
     async def _answer(self, name: str, venue_order_id: str, told: Mapping[str, Any]) -> Taken | Refused | None:
         """Send the change; where its answer is lost, look both orders up for as long as it takes."""

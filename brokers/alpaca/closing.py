@@ -39,7 +39,7 @@ def closing(request: OrderRequest, at: datetime, closes_at: datetime) -> Closing
     Raise `Unsupported` for crypto, which has no close.
     """
     if is_crypto(request.symbol):
-        raise Unsupported(f"{request.symbol}: crypto has no close to trade at; try exectype=Order.Market")
+        raise _no_close(request)
     local = at.astimezone(NEW_YORK)
     is_that_day = local.date() == closes_at.astimezone(NEW_YORK).date()
     if is_fractional(request):
@@ -51,6 +51,17 @@ def closing(request: OrderRequest, at: datetime, closes_at: datetime) -> Closing
         remark = f"{request.symbol}: Alpaca takes orders for the next close from 19:00 New York time; it is sent then"
         return Closing(request, opens, remark)
     return Closing(request)
+
+
+def before_the_close(request: OrderRequest, at: datetime, closes_at: datetime) -> Closing:
+    """Return the market order that stands for one at the close, where none can rest. Raise as `closing` does."""
+    if is_crypto(request.symbol):
+        raise _no_close(request)
+    return _just_before(request, at, closes_at, "one exit for the same shares")
+
+
+def _no_close(request: OrderRequest) -> Unsupported:
+    return Unsupported(f"{request.symbol}: crypto has no close to trade at; try exectype=Order.Market")
 
 
 def _just_before(request: OrderRequest, at: datetime, closes_at: datetime, why: str) -> Closing:

@@ -1,19 +1,20 @@
 """What is left for us of the orders that Alpaca does not carry alone: news, times and prices in, steps out. Pure.
 
-Ends that come sooner than Alpaca's, orders that are held back, our own brackets and OCOs, and the trailing
-stop with a limit. All of it lasts as long as our process does.
+Ends that come sooner than Alpaca's, orders that are held back, our own brackets and OCOs, and exits that follow
+the price here. All of it lasts as long as our process does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from brokers.alpaca.groups import CancelOthers, Duty, Expire, SendAfter, SendAt, Trail
+from brokers.alpaca.groups import CancelOthers, Duty, Expire, Hold, SendAfter, SendAt
 from brokers.alpaca.protocol import AlpacaRules
-from framework.live.trailing import Trailing, on_tick
-from framework.model import OrderGroup, OrderRequest, OrderStatus, OrderType, OrderUpdate
+from framework.live.held import Clear, Held, HeldStep, Release, Seen, Turn
+from framework.live.trailing import on_tick
+from framework.model import Bar, OrderGroup, OrderRequest, OrderStatus, OrderType, OrderUpdate, Trade
 
 AGAIN = timedelta(seconds=5)
 """How long after Alpaca did not carry out the cancel of an order that is over we ask for it again."""
@@ -42,16 +43,7 @@ class Tell:
     update: OrderUpdate
 
 
-Step = Send | Withdraw | Tell
-
-
-@dataclass(frozen=True, slots=True)
-class _Followed:
-    """A trailing order that is kept here; `trailing` is None before the first price."""
-
-    request: OrderRequest
-    position: float
-    trailing: Trailing | None
+Step = Send | Withdraw | Clear | Tell
 
 
 class Duties:
@@ -60,10 +52,10 @@ class Duties:
     def __init__(self) -> None:
         self._ends: dict[str, datetime] = {}
         self._late: dict[str, tuple[SendAt, float]] = {}
-        self._trails: dict[str, _Followed] = {}
+        self._held: list[Held] = []
         self._after: dict[str, tuple[OrderGroup, float]] = {}
         self._others: list[tuple[str, ...]] = []
-        self._prices: dict[str, float] = {}
+        self._prices: dict[str, Seen] = {}
         self._ending: set[str] = set()
         self._asked: set[str] = set()
 
@@ -75,8 +67,8 @@ class Duties:
                     self._ends[name] = at
                 case SendAt(request, _):
                     self._late[request.client_order_id] = each, position
-                case Trail(request):
-                    self._trails[request.client_order_id] = self._followed(request, position)
+                case Hold():
+                    self._hold(each, position)
                 case SendAfter(name, group):
                     self._after[name] = group, position
                 case CancelOthers(names):
@@ -91,28 +83,47 @@ class Duties:
     @property
     def next_at(self) -> datetime | None:
         """When something is due, None where nothing waits for a time."""
-        return min((*self._ends.values(), *(each.at for each, _ in self._late.values())), default=None)
+        held = (each.next_at for each in self._held)
+        late = (each.at for each, _ in self._late.values())
+        return min((*self._ends.values(), *late, *filter(None, held)), default=None)
 
     def due(self, now: datetime) -> list[Step]:
         """Return what is to be done by now."""
         over = [name for name, at in self._ends.items() if at <= now]
         late = [name for name, (each, _) in self._late.items() if each.at <= now and name not in over]
-        ends = [self._ended(name, now) for name in over]
-        return [*ends, *(self._sent(*self._late.pop(name)) for name in late)]
+        ends = [step for name in over for step in self._ended(name, now)]
+        timed = [step for each in list(self._held) for step in self._done(each, each.due(now), now)]
+        return [*ends, *timed, *(self._sent(*self._late.pop(name)) for name in late)]
 
-    def price(self, symbol: str, price: float) -> list[Step]:
-        """Follow a price: a trailing stop that it reaches becomes a limit order, the others move."""
-        self._prices[symbol] = price
-        followed = {name: each for name, each in self._trails.items() if each.request.symbol == symbol}
-        steps: list[Step] = []
-        for name, each in followed.items():
-            if each.trailing is not None and each.trailing.is_reached(price):
-                del self._trails[name]
-                steps.append(Send(OrderGroup((_limit(each.request, each.trailing),), position=each.position)))
-            else:
-                trailing = each.trailing.moved(price) if each.trailing else Trailing.start(each.request, price)
-                self._trails[name] = replace(each, trailing=trailing)
-        return steps
+    def price(self, news: Bar | Trade, now: datetime) -> list[Step]:
+        """Follow a price: what is held here and reached by it goes."""
+        seen = Seen.of(news)
+        before = self._prices.get(seen.symbol)
+        if before is None or before.at <= seen.at:
+            self._prices[seen.symbol] = seen
+        return [step for each in list(self._held) for step in self._done(each, each.price(seen), now)]
+
+    def traded(self, request: OrderRequest, update: OrderUpdate) -> list[Step]:
+        """Take in a fill: there is less, or more, of the position that exits are held for."""
+        if update.fill is None:
+            return []
+        name, quantity = update.client_order_id, update.fill.quantity
+        mine = [each for each in self._held if each.symbol == request.symbol]
+        turns = ((each, each.traded(name, request.side, quantity)) for each in mine)
+        return [step for each, found in turns for step in self._done(each, found, update.at)]
+
+    def is_held(self, client_order_id: str) -> bool:
+        """Return whether an order waits here for a price."""
+        return self._holder(client_order_id) is not None
+
+    def replace(self, client_order_id: str, request: OrderRequest, now: datetime) -> tuple[str, list[Step]]:
+        """Change an order that is held here; return why it stays as it is, or "", and what follows."""
+        held = self._holder(client_order_id)
+        if held is None:
+            return "it is not held here", []
+        if why := held.replace(client_order_id, request):
+            return why, []
+        return "", self._done(held, self._at_once(held), now)
 
     def named(self, update: OrderUpdate) -> OrderUpdate:
         """Return an order's news as its owner is to hear it: what we cancelled at its end has expired."""
@@ -129,7 +140,10 @@ class Duties:
         self._ending.discard(name)
         self._asked.discard(name)
         is_whole = update.status is OrderStatus.FILLED
-        return [*self.entry_ended(name, filled, update.at, is_whole=is_whole), *self._one_ended(name)]
+        after = self.entry_ended(name, filled, update.at, is_whole=is_whole)
+        turns = ((each, each.ended(name)) for each in list(self._held))
+        freed = [step for each, found in turns for step in self._done(each, found, update.at)]
+        return [*freed, *after, *self._one_ended(name)]
 
     def entry_ended(self, name: str, filled: float, at: datetime, *, is_whole: bool) -> Iterator[Step]:
         """Yield the exits of an entry, for as much as it has filled; they end with one that has filled nothing."""
@@ -146,9 +160,14 @@ class Duties:
     def cancel(self, client_order_id: str, now: datetime) -> list[Step] | None:
         """Return what becomes of an order that is held here when it is cancelled; None where it is not."""
         name = client_order_id
-        if name in self._late or name in self._trails:
+        if name in self._late:
             self._drop(name)
             return [Tell(_decided(name, OrderStatus.CANCELED, now))]
+        held = self._holder(name) or next((each for each in self._held if each.resting == name), None)
+        if held is not None:
+            if name == held.resting and name not in self._ending:
+                self._asked.add(name)
+            return self._done(held, held.cancel(name), now)
         entry = next((key for key, (group, _) in self._after.items() if name in _ids(group)), None)
         if entry is not None:  # Backtrader cancels a bracket whole, whichever of its orders it is asked for
             group, _ = self._after.pop(entry)
@@ -159,25 +178,67 @@ class Duties:
 
     # Inside
 
-    def _followed(self, request: OrderRequest, position: float) -> _Followed:
-        price = self._prices.get(request.symbol)
-        return _Followed(request, position, None if price is None else Trailing.start(request, price))
+    def _hold(self, duty: Hold, position: float) -> None:
+        held = Held(
+            duty.orders,
+            resting=duty.resting,
+            position=position,
+            is_exit=duty.is_exit,
+            at=duty.at,
+            times=dict(duty.times),
+        )
+        self._held.append(held)
+        self._ends.update(duty.ends)
 
-    def _ended(self, name: str, now: datetime) -> Step:
-        del self._ends[name]
-        if name in self._late or name in self._trails:
+    def begin(self, duties: Iterable[Duty], now: datetime) -> list[Step]:
+        """Return what follows at once of the orders that are held: the last price may be at one of them already."""
+        names = {each.client_order_id for duty in duties if isinstance(duty, Hold) for each in duty.orders}
+        begun = [each for each in self._held if names.intersection(each.names)]
+        held = (name for each in begun for name in each.names)
+        told = [Tell(_decided(name, OrderStatus.HELD, now)) for name in held]
+        return [*told, *(step for each in begun for step in self._done(each, self._at_once(each), now))]
+
+    def _at_once(self, held: Held) -> list[HeldStep]:
+        seen = self._prices.get(held.symbol)
+        return [] if seen is None else held.price(replace(seen, low=seen.last, high=seen.last))
+
+    def _holder(self, name: str) -> Held | None:
+        return next((each for each in self._held if name in each.names), None)
+
+    def _done(self, held: Held, found: Sequence[HeldStep], now: datetime) -> list[Step]:
+        """Return what is to be done of what follows of orders that are held; forget them when none is left."""
+        if held.is_done and held in self._held:
+            self._held.remove(held)
+        return [self._step(each, now) for each in found]
+
+    def _step(self, step: HeldStep, now: datetime) -> Step:
+        match step:
+            case Turn(name, status, reason):
+                self._ends.pop(name, None)
+                return Tell(_decided(name, status, now, reason))
+            case Release(request, position):
+                self._ends.pop(request.client_order_id, None)
+                return Send(OrderGroup((_on_tick(request),), position=position))
+            case _:
+                return step
+
+    def _ended(self, name: str, now: datetime) -> list[Step]:
+        if self._ends.pop(name, None) is None:
+            return []
+        if name in self._late:
             self._drop(name)
-            return Tell(_decided(name, OrderStatus.EXPIRED, now, "its end has come"))
+            return [Tell(_decided(name, OrderStatus.EXPIRED, now, "its end has come"))]
+        if (held := self._holder(name)) is not None:
+            return self._done(held, held.expired(name), now)
         if name not in self._asked:
             self._ending.add(name)
-        return Withdraw(name)
+        return [Withdraw(name)]
 
     def _sent(self, late: SendAt, position: float) -> Send:
         return Send(OrderGroup((late.request,), position=position))
 
     def _drop(self, name: str) -> None:
         self._late.pop(name, None)
-        self._trails.pop(name, None)
         self._ends.pop(name, None)
 
     def _try_again(self, update: OrderUpdate) -> None:
@@ -193,10 +254,11 @@ class Duties:
             yield from (Withdraw(each) for each in names if each != name)
 
 
-def _limit(request: OrderRequest, trailing: Trailing) -> OrderRequest:
-    tick = AlpacaRules().tick(request.symbol, trailing.limit)
-    limit = on_tick(trailing.limit, tick, request.side)
-    return replace(request, order_type=OrderType.LIMIT, limit_price=limit, trail_amount=None, trail_percent=None)
+def _on_tick(request: OrderRequest) -> OrderRequest:
+    if request.order_type is not OrderType.LIMIT or request.limit_price is None:
+        return request
+    tick = AlpacaRules().tick(request.symbol, request.limit_price)
+    return replace(request, limit_price=on_tick(request.limit_price, tick, request.side))
 
 
 def _at_most(request: OrderRequest, filled: float) -> OrderRequest:

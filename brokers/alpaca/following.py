@@ -15,7 +15,8 @@ from typing import Any
 
 from brokers.alpaca.answers import Ground, Refused
 from brokers.alpaca.chain import Chain, Told
-from brokers.alpaca.groups import STOPS, Post
+from brokers.alpaca.exits import STOPS
+from brokers.alpaca.groups import Post
 from brokers.alpaca.reports import TAKEN_BACK, News, Report, read_activity, read_news, read_order
 from feeds.alpaca.protocol import NAME
 from framework.errors import ProtocolError

@@ -14,13 +14,13 @@ from typing import Any
 
 from brokers.alpaca.amounts import price_text
 from brokers.alpaca.closing import closing
+from brokers.alpaca.exits import STOPS, at_its_time, check_held, ends, is_closing, resting, said
 from brokers.alpaca.orders import body
 from brokers.alpaca.protocol import is_crypto, is_fractional
 from brokers.alpaca.validity import Validity, end_of, validity
 from framework.live.trailing import check_trail
 from framework.model import GroupKind, OrderGroup, OrderRequest, OrderStatus, OrderType, OrderUpdate, Side, TimeInForce
 
-STOPS = (OrderType.STOP, OrderType.STOP_LIMIT)
 ENTRIES = (OrderType.MARKET, OrderType.LIMIT)
 
 
@@ -55,10 +55,19 @@ class SendAt:
 
 
 @dataclass(frozen=True, slots=True)
-class Trail:
-    """Follow the price, and send a limit order when the stop is reached: Alpaca's trailing stop has no limit."""
+class Hold:
+    """Hold the orders back until the price reaches one, or its time comes (`framework.live.held`).
 
-    request: OrderRequest
+    `resting` is the exit that Alpaca has, "" where there is none. `ends` are the ends of those that are
+    held, `times` when one goes by the clock. `at` is since when prices count.
+    """
+
+    orders: tuple[OrderRequest, ...]
+    at: datetime
+    resting: str = ""
+    is_exit: bool = True
+    ends: tuple[tuple[str, datetime], ...] = ()
+    times: tuple[tuple[str, datetime], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +85,7 @@ class CancelOthers:
     client_order_ids: tuple[str, ...]
 
 
-Duty = Expire | SendAt | Trail | SendAfter | CancelOthers
+Duty = Expire | SendAt | Hold | SendAfter | CancelOthers
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +119,11 @@ def plan(group: OrderGroup, *, at: datetime, closes_at: datetime, position: floa
     match group.kind:
         case GroupKind.OCO:
             why = _not_oco(orders, position)
-            return _own_oco(orders, at, closes_at, why) if why else _native(_oco(orders), closes_at, GroupKind.OCO)
+            if not why:
+                return _native(_oco(orders), closes_at, GroupKind.OCO)
+            if is_closing(orders, position):
+                return _own_exits(orders, at, closes_at, why)
+            return _own_oco(orders, at, closes_at, why)
         case GroupKind.BRACKET | GroupKind.OTO if len(orders) > 1:
             why = _not_bracket(orders)
             if why:
@@ -125,12 +138,12 @@ def alone(request: OrderRequest, *, at: datetime, closes_at: datetime) -> Plan:
     if _is_over(request, at):
         return Plan(decided=(_expired(request, at),))
     if request.order_type is OrderType.TRAILING_STOP_LIMIT:
-        return _trailed(request, closes_at)
+        return _trailed(request, at, closes_at)
     if request.order_type is OrderType.MARKET_ON_CLOSE:
         return _at_close(request, at, closes_at)
     life = validity(request, closes_at)
     post = Post(body(request, life.time_in_force), (request,))
-    return Plan((post,), _expiries(request, life.ends_at), _remarks(life))
+    return Plan((post,), _expiries(request, life.ends_at), _remarks(request, life))
 
 
 def _is_over(request: OrderRequest, at: datetime) -> bool:
@@ -142,21 +155,32 @@ def _expired(request: OrderRequest, at: datetime) -> OrderUpdate:
     return OrderUpdate(request.client_order_id, "", OrderStatus.EXPIRED, at, reason=why)
 
 
-def _remarks(life: Validity) -> tuple[str, ...]:
-    return (life.remark,) if life.remark else ()
+def _remarks(request: OrderRequest, life: Validity) -> tuple[str, ...]:
+    return (life.remark,) if life.remark else _lasts_longer(request, life)
+
+
+def _lasts_longer(request: OrderRequest, life: Validity) -> tuple[str, ...]:
+    """Say that Alpaca would keep an order that is to end: it lives on where we do not."""
+    if life.ends_at is None or life.time_in_force is not TimeInForce.GTC:
+        return ()
+    return (
+        f"{request.symbol}: this order rests at Alpaca until it is cancelled, which is done from here at "
+        f"{life.ends_at:%Y-%m-%d %H:%M} UTC; where this process has ended before, it goes on",
+    )
 
 
 def _expiries(request: OrderRequest, ends_at: datetime | None) -> tuple[Duty, ...]:
     return () if ends_at is None else (Expire(request.client_order_id, ends_at),)
 
 
-def _trailed(request: OrderRequest, closes_at: datetime) -> Plan:
+def _trailed(request: OrderRequest, at: datetime, closes_at: datetime) -> Plan:
     check_trail(request)
     remark = (
         f"{request.symbol}: Alpaca has no trailing stop with a limit; the price is followed here, "
         "and the order ends with this process"
     )
-    return Plan(duties=(Trail(request), *_expiries(request, end_of(request, closes_at))), remarks=(remark,))
+    held = Hold((request,), at, is_exit=False, ends=ends((request,), closes_at))
+    return Plan(duties=(held,), remarks=(remark,))
 
 
 def _at_close(request: OrderRequest, at: datetime, closes_at: datetime) -> Plan:
@@ -274,6 +298,25 @@ def _own_oco(orders: tuple[OrderRequest, ...], at: datetime, closes_at: datetime
     each_alone = sum((alone(each, at=at, closes_at=closes_at) for each in orders), Plan())
     ours = CancelOthers(tuple(each.client_order_id for each in orders))
     return each_alone + Plan(duties=(ours,), remarks=(_said(orders[0], "OCO", why),))
+
+
+def _own_exits(orders: tuple[OrderRequest, ...], at: datetime, closes_at: datetime, why: str) -> Plan:
+    """Let one rest at Alpaca, and hold the others until the price reaches them."""
+    for each in orders:
+        check_held(each)
+    rests = resting(orders)
+    held = tuple(each for each in orders if each is not rests)
+    legs = [at_its_time(each, at, closes_at) for each in held]
+    hold = Hold(
+        tuple(each for each, _ in legs),
+        at,
+        resting=rests.client_order_id if rests else "",
+        ends=ends(held, closes_at),
+        times=tuple(pair for _, pairs in legs for pair in pairs),
+    )
+    remarks = (f"{orders[0].symbol}: Alpaca does not take this OCO ({why}); it is kept here", said(held, rests))
+    sent = alone(rests, at=at, closes_at=closes_at) if rests else Plan()
+    return sent + Plan(duties=(hold,), remarks=remarks)
 
 
 def _own_bracket(orders: tuple[OrderRequest, ...], at: datetime, closes_at: datetime, why: str) -> Plan:

@@ -8,6 +8,7 @@ from functools import partial
 
 from brokers.alpaca.answers import Ground, Refused
 from brokers.alpaca.exchanges import Cancelled, Taken, cancel, inquire, look_up, submit
+from brokers.alpaca.following import Inquiry
 from brokers.alpaca.groups import Post
 from brokers.alpaca.line import Line
 from brokers.alpaca.telling import Telling
@@ -57,6 +58,16 @@ class Sending:
             finally:
                 self._cancelling.discard(client_order_id)
 
+    async def clear(self, client_order_id: str) -> None:
+        """Cancel an order until it has ended, however long it takes: another one waits for its shares."""
+        for attempt in itertools.count(1):
+            if client_order_id in self._telling.over:
+                return
+            await self.cancel(client_order_id)
+            await self._see(client_order_id)
+            if client_order_id not in self._telling.over:
+                await self._line.wait_after(ConnectionLost(client_order_id, "it has not ended yet"), attempt)
+
     def is_unwanted(self, client_order_id: str) -> bool:
         """Return whether an order is to be cancelled as soon as its id at the venue is known."""
         return client_order_id in self._unwanted
@@ -65,6 +76,13 @@ class Sending:
 
     async def _earlier(self, post: Post, since: datetime) -> Taken | Refused | None:
         return await self._line.insist(lambda: look_up(self._line.endpoint, post, since=since))
+
+    async def _see(self, name: str) -> None:
+        """Look an order up: its end may be known there before it is told."""
+        venue_order_id = self._telling.reports.venue_order_id(name)
+        if name not in self._telling.over and venue_order_id is not None:
+            found = await self._line.insist(partial(inquire, self._line.endpoint, Inquiry(venue_order_id)))
+            self._telling.see(found)
 
     async def _cancel(self, name: str) -> None:
         attempt = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from brokers.alpaca.chain import Told
@@ -23,11 +23,13 @@ class Telling:
     """The orders of a session as they are known, and the way to their owner. Owned by the I/O thread.
 
     Nothing waits between what is learned and what is emitted. `follow` is told of each update, after it.
+    `booked` is the size and the value of the fills of earlier runs.
     """
 
     def __init__(self, clock: Clock, emit: Emit, follow: Callable[[OrderUpdate, Sequence[Step]], None]) -> None:
         self.reports, self.duties = Reports(), Duties()
         self.requests: dict[str, OrderRequest] = {}
+        self.booked: dict[str, tuple[float, float]] = {}
         self.over: set[str] = set()
         self._clock, self._emit, self._follow = clock, emit, follow
         self._latest = clock.now()
@@ -37,9 +39,9 @@ class Telling:
         self._latest = max(self._clock.now(), self._latest + INSTANT)
         return self._latest
 
-    def expect(self, post: Post, booked: Mapping[str, tuple[float, float]]) -> None:
+    def expect(self, post: Post) -> None:
         """Know a POST's orders before it is sent."""
-        self.reports.expect(post, self.now(), booked)
+        self.reports.expect(post, self.now(), self.booked)
 
     def hear(self, data: object) -> None:
         """Take in a message of the stream."""
@@ -70,7 +72,9 @@ class Telling:
             self.over.add(name)
         log.debug("order %s: %s %s", name, update.status.value, update.reason)
         self._emit(update)
-        self._follow(update, self.duties.heard(update, self.filled(name)))
+        request = self.requests.get(name)
+        traded = self.duties.traded(request, update) if request else []
+        self._follow(update, [*traded, *self.duties.heard(update, self.filled(name))])
 
     def reject(self, name: str, reason: str) -> None:
         """End an order that the venue is never asked for."""
@@ -82,8 +86,14 @@ class Telling:
         self._emit(Remark(text, subject))
 
     def filled(self, name: str) -> float:
-        """Return what an order has filled."""
-        return self.reports.filled(name)[0] if self.is_expected(name) else 0.0
+        """Return what an order has filled, in earlier runs too."""
+        known = self.reports.filled(name) if self.is_expected(name) else self.booked.get(name, (0.0, 0.0))
+        return known[0]
+
+    def has_failed(self, name: str) -> bool:
+        """Return whether an order is known to have been rejected or to have expired: nobody cancelled it."""
+        status = self.reports.status(name) if self.is_expected(name) else None
+        return status in (OrderStatus.REJECTED, OrderStatus.EXPIRED)
 
     def is_expected(self, name: str) -> bool:
         """Return whether an order has been sent, or is about to be."""

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 
 from brokers.alpaca.changing import Changing
 from brokers.alpaca.duties import Send, Step, Tell, Withdraw
+from brokers.alpaca.groups import Hold, Plan
 from brokers.alpaca.hours import REGULAR
 from brokers.alpaca.line import Habits, Line, first, together
 from brokers.alpaca.lookups import account
+from brokers.alpaca.rearming import Rearming
 from brokers.alpaca.reconciling import Reconciling
 from brokers.alpaca.resuming import left, parts, planned
 from brokers.alpaca.sending import Sending
@@ -26,14 +28,15 @@ from brokers.alpaca.telling import Telling
 from feeds.alpaca.protocol import NAME
 from framework.errors import ConfigError, Unsupported
 from framework.live.clock import Deadline
+from framework.live.held import Clear
 from framework.live.socket import Socket
 from framework.live.stream import Link as SocketLink
 from framework.live.stream import LinkState
-from framework.model import Link, OrderGroup, OrderRequest, OrderUpdate, Snapshot
+from framework.model import Bar, Link, OrderGroup, OrderRequest, OrderUpdate, Snapshot, Trade
 
 if TYPE_CHECKING:
     from brokers.alpaca.endpoint import Endpoint
-    from brokers.alpaca.groups import Post
+    from brokers.alpaca.groups import Duty, Post
     from framework.ports import Emit, Resumed, Session
 
 Work = Callable[[], Awaitable[None]]
@@ -46,8 +49,8 @@ SHORTEST = 0.05
 class AlpacaDesk:
     """One session's orders at Alpaca (`framework.ports.Desk`).
 
-    Beside the port: `price` is told each price, for the trailing stops that are kept here, and `catch_up` does what is
-    due by a clock that only moves when it is told (lock-step); on a running clock `listen` does it by itself.
+    `price` is told each price, for the exits that are held here, and `catch_up` does what is due by a clock that only
+    moves when it is told (lock-step); on a running clock `listen` does it by itself.
     """
 
     def __init__(self, session: Session, emit: Emit, endpoint: Endpoint, habits: Habits = HABITS) -> None:
@@ -59,9 +62,10 @@ class AlpacaDesk:
         self._reconciling = Reconciling(self._line, self._telling, self._sending.in_flight.__contains__)
         self._socket = Socket(NAME, OrderStream(endpoint), session.clock, self._consume, habits.pace)
         self._certain_at = self._looked_at = session.clock.now()
-        self._booked: dict[str, tuple[float, float]] = {}
         self._earlier: dict[str, datetime] = {}
         self._resumed: list[Step] = []
+        self._rearming = Rearming(self._line, self._telling)
+        self._holds: list[tuple[Hold, float]] = []
         self._is_up: bool | None = None
         self._group: asyncio.TaskGroup | None = None
         self._works: set[asyncio.Task[None]] = set()
@@ -86,17 +90,21 @@ class AlpacaDesk:
     def resume(self, groups: Sequence[Resumed]) -> None:
         """Know what an earlier run left open; `listen` looks it up before anything else."""
         for was in groups:
-            self._booked.update(was.booked)
+            self._telling.booked.update(was.booked)
+            self._rearming.changes.update(was.changed)
             self._telling.over |= was.ended
             for each in was.group.orders:
                 self._telling.requests[each.client_order_id] = each
                 self._earlier[each.client_order_id] = was.at
             for part in parts(was.group):
-                rest = left(part, was)
+                rest = left(part, was, self._clock.now())
                 for post in rest.posts:
-                    self._telling.expect(post, self._booked)
+                    self._telling.expect(post)
                 self._telling.duties.add(rest.duties, part.position)
                 self._resumed += rest.steps
+                self._holds += rest.holds
+                for text in rest.remarks:
+                    self._telling.remark(text, part.orders[0].client_order_id)
 
     async def listen(self) -> None:
         """Follow the orders until cancelled; raise what waiting cannot cure."""
@@ -115,8 +123,11 @@ class AlpacaDesk:
     async def submit(self, group: OrderGroup) -> None:
         """Send a group; return when it is known what became of it. Raise `AuthenticationError`."""
         since = self._clock.now()
-        posts = [post for each in parts(group) for post in self._taken(each)]
+        plans = [self._taken(each) for each in parts(group)]
+        posts = [post for each in plans for post in each.posts]
         await together(self._sent(each, since, is_exit=group.is_exit) for each in posts)
+        for each in plans:
+            await self._held(each, group.position)
 
     async def cancel(self, client_order_id: str) -> None:
         """Cancel an order, wherever it is. Raise `AuthenticationError`."""
@@ -130,14 +141,15 @@ class AlpacaDesk:
 
     async def replace(self, client_order_id: str, request: OrderRequest) -> None:
         """Put a new order in the place of one. Raise `AuthenticationError`."""
-        await self._changing.replace(client_order_id, request)
+        if self._telling.duties.is_held(client_order_id):
+            self._do(self._changing.held(client_order_id, request))
+        else:
+            await self._changing.replace(client_order_id, request)
         self._changed.set()
 
-    # Beside the port
-
-    def price(self, symbol: str, price: float) -> None:
-        """Take in a symbol's latest price: a bar's close, or a trade."""
-        self._do(self._telling.duties.price(symbol, price))
+    def price(self, news: Bar | Trade) -> None:
+        """Take in a symbol's prices: a bar's, or a trade's."""
+        self._do(self._telling.duties.price(news, self._telling.now()))
 
     async def catch_up(self) -> None:
         """Do what is due by now, and wait until nothing is under way."""
@@ -177,6 +189,9 @@ class AlpacaDesk:
         """Learn what was missed, then say that the stream is up."""
         since = self._certain_at - self._habits.skew
         await self._reconciling.catch_up(since)
+        while self._holds:
+            self._do(await self._rearming.again(*self._holds[0]))
+            self._holds.pop(0)
         steps, self._resumed = self._resumed, []
         self._do(steps)
         self._certain_at = self._clock.now()
@@ -197,25 +212,42 @@ class AlpacaDesk:
 
     # What follows
 
-    def _taken(self, group: OrderGroup) -> tuple[Post, ...]:
-        """Plan a group, tell and remember what is decided, and return what is to be sent."""
+    def _taken(self, group: OrderGroup) -> Plan:
+        """Plan a group, tell and remember what is decided, and return what is left of it to be done."""
         names = [each.client_order_id for each in group.orders]
         try:
             found = planned(group, self._clock.now())
         except (Unsupported, ConfigError) as error:
             for name in names:
                 self._telling.reject(name, str(error))
-            return ()
+            return Plan()
         self._telling.requests.update(zip(names, group.orders, strict=True))
         for text in found.remarks:
             self._telling.remark(text, names[0])
         for post in found.posts:
-            self._telling.expect(post, self._booked)
-        self._telling.duties.add(found.duties, group.position)
+            self._telling.expect(post)
+        holds, duties = self._older(found.duties)
+        self._telling.duties.add(duties, group.position)
         self._changed.set()
         for each in found.decided:
             self._telling.update(each)
-        return found.posts
+        self._do(self._telling.duties.begin(duties, self._telling.now()))
+        return Plan(found.posts, holds)
+
+    def _older(self, duties: Sequence[Duty]) -> tuple[tuple[Hold, ...], tuple[Duty, ...]]:
+        """Return the orders to hold that an earlier run may have sent, and what else is to be done."""
+        older = [
+            isinstance(each, Hold) and any(name.client_order_id in self._earlier for name in each.orders)
+            for each in duties
+        ]
+        holds = tuple(each for each, is_older in zip(duties, older, strict=True) if is_older and isinstance(each, Hold))
+        return holds, tuple(each for each, is_older in zip(duties, older, strict=True) if not is_older)
+
+    async def _held(self, found: Plan, position: float) -> None:
+        """Hold what an earlier run may have sent, when what rests beside it is known."""
+        for each in found.duties:
+            if isinstance(each, Hold):
+                self._do(await self._rearming.again(each, position))
 
     async def _sent(self, post: Post, since: datetime, *, is_exit: bool) -> None:
         earlier = self._earlier.get(post.client_order_id)
@@ -238,6 +270,8 @@ class AlpacaDesk:
                     self._telling.update(update)
                 case Withdraw(name):
                     self._later(partial(self.cancel, name))
+                case Clear(name):
+                    self._later(partial(self._sending.clear, name))
                 case Send(group):
                     self._later(partial(self.submit, group))
 

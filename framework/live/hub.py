@@ -57,8 +57,8 @@ class Hub:
     def emit(self, news: News) -> None:
         """Take what an adapter tells (`framework.ports.Emit`)."""
         match news:
-            case Bar(symbol=symbol, close=close) | Trade(symbol=symbol, price=close):
-                self.desk.price(symbol, close)
+            case Bar() | Trade():
+                self.desk.price(news)
             case Link():
                 self._linked(news)
         if self.gathers and isinstance(news, Bar | OrderUpdate):

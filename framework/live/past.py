@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from framework.live.journal import Entry
-from framework.live.records import INTENT, POSITION, START, UPDATE
-from framework.model import OrderGroup, OrderUpdate
+from framework.live.records import INTENT, POSITION, REPLACE, START, UPDATE
+from framework.model import OrderGroup, OrderRequest, OrderUpdate
 from framework.ports import Resumed
 
 
@@ -41,6 +41,7 @@ class Past:
     start: Mapping[str, Any] = field(default_factory=dict)
     intents: list[Intent] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    changed: dict[str, OrderRequest] = field(default_factory=dict)
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> Past:
@@ -58,6 +59,8 @@ class Past:
                 self.start = self.start or body
             case k if k == INTENT:
                 self.intents.append(Intent(body["group"], tuple(body["tickets"]), entry.at))
+            case k if k == REPLACE:
+                self.changed[entry.key] = body["request"]
             case k if k == UPDATE:
                 self.steps.append(Step(entry.at, body["update"]))
             case k if k == POSITION:
@@ -86,5 +89,6 @@ class Past:
             ids = [request.client_order_id for request in each.group.orders]
             if not ended.issuperset(ids):
                 known = {order: booked[order] for order in ids if order in booked}
-                groups.append(Resumed(each.group, each.at, known, ended.intersection(ids)))
+                changed = {order: self.changed[order] for order in ids if order in self.changed}
+                groups.append(Resumed(each.group, each.at, known, ended.intersection(ids), changed))
         return groups

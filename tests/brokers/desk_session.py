@@ -19,7 +19,7 @@ from framework.config import Credentials
 from framework.live.clock import VenueClock, WallClock
 from framework.live.stream import Pace
 from framework.live.transport import AioHttp
-from framework.model import GroupKind, Link, OrderGroup, OrderRequest, OrderStatus, OrderUpdate, Remark, Snapshot
+from framework.model import GroupKind, Link, OrderGroup, OrderRequest, OrderStatus, OrderUpdate, Remark, Snapshot, Trade
 from framework.ports import News, Resumed, Session
 from framework.retries import Patience
 
@@ -164,16 +164,18 @@ class Trader:
         return found
 
     def price(self, symbol: str, price: float) -> None:
-        self.desk.price(symbol, price)
+        self.desk.price(Trade(symbol, self.clock.now(), price, 1.0))
         self.settle()
 
     def play(self, count: int = 1) -> None:
-        """Play instants as the lock-step driver does: what is due before each, then the instant and its news."""
+        """Play instants as the lock-step driver does: what is due before each, then its prices and news."""
         for _ in range(count):
             if (after := self.sandbox.market.tape.after(self.sandbox.market.played_at)) is not None:
                 self.pass_until(after.at - timedelta(microseconds=1))
             self.sandbox.step()
             self.clock.set(self.sandbox.market.now())
+            for bar in after.bars if after is not None else ():
+                self.desk.price(bar)
             self.settle()
 
     def pass_until(self, at: datetime) -> None:

@@ -10,11 +10,11 @@ from asked import NOW, bracket, order
 
 from brokers.alpaca.duties import AGAIN, Duties, Send, Step, Tell, Withdraw
 from brokers.alpaca.following import Inquiry
-from brokers.alpaca.groups import CancelOthers, Duty, Expire, SendAfter, SendAt, Trail
+from brokers.alpaca.groups import CancelOthers, Duty, Expire, Hold, SendAfter, SendAt
 from brokers.alpaca.hours import closes_at, may_have_news
 from brokers.alpaca.resuming import left
 from brokers.alpaca.staleness import Staleness
-from framework.model import GroupKind, OrderGroup, OrderStatus, OrderType, OrderUpdate, TimeInForce
+from framework.model import GroupKind, OrderGroup, OrderStatus, OrderType, OrderUpdate, TimeInForce, Trade
 from framework.ports import Resumed
 
 S = OrderStatus
@@ -109,31 +109,36 @@ def test_one_of_a_pair_that_ends_takes_the_others_once() -> None:
     assert duties.heard(news(S.CANCELED, STOP), 0.0) == []
 
 
-def trailing(**more: Any) -> Trail:
+def trailing(**more: Any) -> Hold:
     given = {"order_type": OrderType.TRAILING_STOP_LIMIT, "trail_amount": 2.0, "limit_price": 97.5}
-    return Trail(order("run-1-4", "sell", **given | more))
+    ends = tuple(("run-1-4", each) for each in more.pop("ends", ()))
+    return Hold((order("run-1-4", "sell", **given | more),), NOW, is_exit=False, ends=ends)
+
+
+def priced(duties: Duties, price: float, symbol: str = "AAPL") -> list[Step]:
+    return duties.price(Trade(symbol, NOW, price, 1.0), NOW)
 
 
 def test_a_trail_begins_with_the_last_price_that_is_known() -> None:
     """One symbol's prices are nothing to another's."""
-    duties = Duties()
-    duties.price("AAPL", 100.0)
-    duties.add([trailing()], 10)
-    duties.price("SPY", 1.0)
-    (step,) = duties.price("AAPL", 97.9)
+    duties, trail = Duties(), trailing()
+    priced(duties, 100.0)
+    duties.add([trail], 10)
+    assert told(duties.begin([trail], NOW)) == [("run-1-4", S.HELD)]
+    priced(duties, 1.0, "SPY")
+    (step,) = priced(duties, 97.9)
     assert isinstance(step, Send)
     (limit,) = step.group.orders
     assert (limit.order_type, limit.limit_price, step.group.is_exit) == (OrderType.LIMIT, 97.5, True)
-    assert duties.price("AAPL", 90.0) == []
+    assert priced(duties, 90.0) == []
 
 
 def test_a_trail_that_ends_is_followed_no_more() -> None:
     """It has expired, and was never sent."""
-    request = trailing().request
-    duties = holding(Trail(request), Expire(request.client_order_id, minutes(1)))
-    duties.price("AAPL", 100.0)
+    duties = holding(trailing(ends=[minutes(1)]))
+    priced(duties, 100.0)
     assert told(duties.due(minutes(1))) == [("run-1-4", S.EXPIRED)]
-    assert duties.price("AAPL", 50.0) == []
+    assert priced(duties, 50.0) == []
 
 
 def test_a_silent_order_is_looked_up_more_and_more_seldom() -> None:
@@ -179,7 +184,7 @@ def was(group: OrderGroup, ended: tuple[str, ...] = (), **booked: Any) -> Resume
 def test_what_has_ended_whole_leaves_nothing() -> None:
     """Neither a look-up nor a duty."""
     group = OrderGroup(bracket(time_in_force=TimeInForce.DAY), GroupKind.BRACKET)
-    found = left(group, was(group, (ENTRY, STOP, LIMIT)))
+    found = left(group, was(group, (ENTRY, STOP, LIMIT)), NOW)
     assert (found.posts, found.duties, found.steps) == ((), (), ())
 
 
@@ -188,4 +193,4 @@ def test_exits_of_an_entry_that_ended_unfilled_before_the_crash_end_too() -> Non
     entry, *exits = bracket()
     group = OrderGroup((order(ENTRY, stop_price=101.0), *exits), GroupKind.BRACKET)
     assert entry.client_order_id == ENTRY
-    assert told(list(left(group, was(group, (ENTRY,))).steps)) == [(STOP, S.CANCELED), (LIMIT, S.CANCELED)]
+    assert told(list(left(group, was(group, (ENTRY,)), NOW).steps)) == [(STOP, S.CANCELED), (LIMIT, S.CANCELED)]

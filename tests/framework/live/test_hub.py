@@ -23,6 +23,7 @@ from framework.model import (
     OrderType,
     OrderUpdate,
     Side,
+    Trade,
 )  # fmt: skip
 from framework.ports import Session
 
@@ -34,7 +35,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
-        self.prices: list[tuple[str, float]] = []
+        self.prices: list[Bar | Trade] = []
         self.let: dict[str, asyncio.Event] = {}
 
     def open(self, session: Session, emit: Callable[[Any], None]) -> "Desk":
@@ -54,8 +55,8 @@ class Desk:
     async def cancel(self, client_order_id: str) -> None:
         self.asked.append(f"cancel {client_order_id}")
 
-    def price(self, symbol: str, price: float) -> None:
-        self.prices.append((symbol, price))
+    def price(self, news: Bar | Trade) -> None:
+        self.prices.append(news)
 
 
 class Source:
@@ -116,7 +117,7 @@ def test_bars_of_an_instant_go_together() -> None:
         return [early, news(hub), desk.prices]
 
     assert on_hub(steps) == [
-        [], [Instant(T0, (bar("SPY"), bar("IBM")))], [("SPY", 10.5), ("IBM", 10.5)],
+        [], [Instant(T0, (bar("SPY"), bar("IBM")))], [bar("SPY"), bar("IBM")],
     ]  # fmt: skip
 
 
