@@ -13,6 +13,7 @@ from drill_strategies import Story
 
 from brokers.alpaca.book import Book
 from brokers.alpaca.entries import Entry
+from framework.columns import Columns, moment
 from framework.live.records import INTENT, REVISION
 from framework.model import OrderGroup
 
@@ -129,23 +130,24 @@ def cash(played: Played) -> Iterator[str]:
 
 
 def bars(played: Played) -> Iterator[str]:
-    """Every bar of the tape reached the strategy once and in order, or was counted as revised."""
+    """Every bar that was traded reached the strategy once and in order, or was counted as revised."""
     revised = {(each.key, each.body["bar"].end) for each in played.journal if each.kind == REVISION}
-    for symbol, told in whole(played.scene.tape).items():
-        got = played.result.bars[symbol]
-        missing = ~np.isin(told.end, got.end)
-        lacking = [end for end in told.end[missing] if (symbol, end.item()) not in revised]
-        if lacking:
+    for symbol, tape in whole(played.scene.tape).items():
+        known, got = played.data.known(symbol, moment(tape.end[-1])), played.result.bars[symbol]
+        missing = known.end[~np.isin(known.end, got.end)]
+        if lacking := [end for end in missing if (symbol, moment(end)) not in revised]:
             yield f"{symbol}: {len(lacking)} bars never came, such as {lacking[0]}"
-        if len(got) and not np.all(np.diff(got.end) > np.timedelta64(0)):
+        if not np.all(np.diff(got.end) > np.timedelta64(0)):
             yield f"{symbol}: bars came twice or out of order"
-        if not np.all(np.isin(got.end, told.end)):
-            yield f"{symbol}: bars that the tape has not"
-        kept = told[np.isin(told.end, got.end)]
-        if len(kept) == len(got) and not all(
-            np.array_equal(getattr(kept, name), getattr(got, name)) for name in ("open", "high", "low", "close")
-        ):
+        if not np.all(np.isin(got.end, known.end)):
+            yield f"{symbol}: bars that were never traded"
+        elif not np.all(_same(got, tape) | _same(got, known)):  # as it was first, or with what was reported late
             yield f"{symbol}: other prices than the tape's"
+
+
+def _same(got: Columns, told: Columns) -> Any:
+    told = told[np.isin(told.end, got.end)]
+    return np.all([getattr(told, name) == getattr(got, name) for name in ("open", "high", "low", "close")], axis=0)
 
 
 def stories(played: Played) -> Mapping[str, Story]:

@@ -21,10 +21,13 @@ from tape import Tape, bars
 from brokers.alpaca.book import Book
 from brokers.alpaca.endpoint import Endpoint
 from brokers.alpaca.line import Habits
+from brokers.alpaca.sandbox import NAME as TRADING
 from brokers.alpaca.settings import Settings
 from brokers.alpaca.trading import AlpacaDesk
 from brokers.alpaca.venue import AlpacaVenue
 from feeds.alpaca.listening import USUAL, Listening, Waits
+from feeds.alpaca.sandbox import NAME as DATA
+from feeds.alpaca.sandbox_book import Book as DataBook
 from feeds.alpaca.source import AlpacaBars
 from framework.app.sandbox import Sandbox
 from framework.columns import Columns
@@ -38,10 +41,12 @@ from framework.live.transport import PATIENCE, AioHttp
 from framework.ports import Clock, Emit, Session
 from framework.result import Result
 from framework.retries import Patience
+from framework.sandbox import streams
 from framework.sandbox.market import Market
 from framework.sandbox.tape import Instant
 from framework.stage import Piece
 from framework.trade import Rig, trade
+from framework.wire import HttpRequest, HttpResponse
 
 T = TypeVar("T")
 
@@ -86,6 +91,12 @@ class Played:
     journal: list[Entry]
 
     @property
+    def data(self) -> DataBook:
+        """The bars as the venue has them, with what was not traded and what was reported late."""
+        found: DataBook = listener(self.market, DATA).book
+        return found
+
+    @property
     def strategy(self) -> Any:
         return self.result.strategy
 
@@ -116,6 +127,11 @@ def at(scene_tape: Tape, minute: int) -> datetime:
     from tape import OPEN
 
     return OPEN + timedelta(minutes=minute)
+
+
+def listener(market: Market, name: str) -> Any:
+    """Return a dialect's state."""
+    return market._listeners[name]
 
 
 class Calm:
@@ -157,6 +173,29 @@ def entries(folder: Path, session: str = SESSION) -> list[Entry]:
     """Return a journal's records."""
     with JournalReader(folder / f"{session}.sqlite") as journal:
         return list(journal.entries())
+
+
+class Paced(AioHttp):
+    """The way to a sandbox's own side, on which each instant takes its time, as minutes do: pings go unanswered in it."""
+
+    pace = 0.0
+
+    async def _answer(self, request: HttpRequest) -> HttpResponse:
+        if request.url.endswith("/_sandbox/step"):
+            await self._clock.sleep(self.pace)
+        return await super()._answer(request)
+
+
+class Slow(Paced):
+    """In memory, where time is for nothing."""
+
+    pace = 6.0
+
+
+class Brisk(Paced):
+    """Over real sockets."""
+
+    pace = 0.015
 
 
 # In memory
@@ -247,7 +286,7 @@ def in_memory(scene: Scene, folder: Path) -> Played:
         rig = Rig(
             io=lambda: InlineIo(loop),
             bridge=lambda io: InlineBridge(loop),
-            http=lambda name, clock, limit: AioHttp(name, clock, limit=limit, jitter=sandbox.chance),
+            http=lambda name, clock, limit: _http(name)(name, clock, limit=limit, jitter=sandbox.chance),
             clock=lambda url: VenueClock(sandbox.market.now(), scene.speed, sandbox.clock),
         )
         try:
@@ -255,6 +294,10 @@ def in_memory(scene: Scene, folder: Path) -> Played:
         finally:
             runner.run(sandbox.__aexit__(None, None, None))
         return Played(scene, result, sandbox.book, sandbox.market, posts, entries(folder))
+
+
+def _http(name: str) -> type[AioHttp]:
+    return Slow if name == "sandbox" else AioHttp
 
 
 async def _entered(scene: Scene) -> MemorySandbox:
@@ -289,7 +332,7 @@ class QuickBars(AlpacaBars):
 
 def quick_http(name: str, clock: Clock, limit: int | None) -> AioHttp:
     # The control side is the drill's own: what a step takes on a busy machine is no fault.
-    return AioHttp(name, clock, PATIENCE if name == "sandbox" else HTTP, limit=limit)
+    return Brisk(name, clock, PATIENCE, limit=limit) if name == "sandbox" else AioHttp(name, clock, HTTP, limit=limit)
 
 
 def quick(url: str, key: str, secret: str, symbols: Sequence[str]) -> tuple[QuickBars, QuickVenue]:
@@ -301,11 +344,12 @@ def quick(url: str, key: str, secret: str, symbols: Sequence[str]) -> tuple[Quic
 @contextmanager
 def impatient(seconds: float = 0.3) -> Iterator[None]:
     """Let lock-step wait less for messages that do not come."""
-    usual, heard.PATIENCE = heard.PATIENCE, seconds
+    usual = heard.PATIENCE, streams.ZOMBIE_SECONDS
+    heard.PATIENCE, streams.ZOMBIE_SECONDS = seconds, 0.1
     try:
         yield
     finally:
-        heard.PATIENCE = usual
+        heard.PATIENCE, streams.ZOMBIE_SECONDS = usual
 
 
 def over_sockets(scene: Scene, folder: Path) -> Played:
@@ -321,7 +365,7 @@ def over_sockets(scene: Scene, folder: Path) -> Played:
 def served(scene: Scene) -> Iterator[tuple[Sandbox, Book, Counter[str]]]:
     """Serve a scene's market in a thread of its own; give the sandbox, its book, and the count of its orders."""
     with Sandbox(scene.tape, speed=scene.speed, seed=scene.seed, settings=scene.settings) as sandbox:
-        book: Book = sandbox.market._listeners["alpaca"].book  # type: ignore[attr-defined]
+        book: Book = listener(sandbox.market, TRADING).book
         posts = sandbox._server.call(lambda: prepare(sandbox.market, book, scene))
         yield sandbox, book, posts
 
