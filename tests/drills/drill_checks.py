@@ -13,7 +13,7 @@ from drill_strategies import Story
 
 from brokers.alpaca.book import Book
 from brokers.alpaca.entries import Entry
-from framework.columns import Columns, moment
+from framework.columns import Columns, instant, moment
 from framework.live.records import INTENT, REVISION
 from framework.model import OrderGroup
 
@@ -135,6 +135,7 @@ def bars(played: Played) -> Iterator[str]:
     for symbol, tape in whole(played.scene.tape).items():
         known, got = played.data.known(symbol, moment(tape.end[-1])), played.result.bars[symbol]
         missing = known.end[~np.isin(known.end, got.end)]
+        missing = missing[missing > instant(played.up_at)]
         if lacking := [end for end in missing if (symbol, moment(end)) not in revised]:
             yield f"{symbol}: {len(lacking)} bars never came, such as {lacking[0]}"
         if not np.all(np.diff(got.end) > np.timedelta64(0)):

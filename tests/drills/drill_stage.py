@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import backtrader as bt
 import numpy as np
 from memory.loop import MemoryLoop
 from memory.sandbox import MemorySandbox
@@ -35,6 +37,7 @@ from framework.live import heard
 from framework.live.bridge import Bridge
 from framework.live.clock import VenueClock
 from framework.live.journal import Entry, JournalReader
+from framework.live.records import LINK
 from framework.live.settings import Live
 from framework.live.stream import Pace
 from framework.live.transport import PATIENCE, AioHttp
@@ -95,6 +98,11 @@ class Played:
         """The bars as the venue has them, with what was not traded and what was reported late."""
         found: DataBook = listener(self.market, DATA).book
         return found
+
+    @property
+    def up_at(self) -> datetime:
+        """When the session first had bars: on a clock that runs, it begins a little after the tape."""
+        return next(each.at for each in self.journal if each.kind == LINK and each.key == "data")
 
     @property
     def strategy(self) -> Any:
@@ -273,6 +281,7 @@ class InlineHttp:
 def in_memory(scene: Scene, folder: Path) -> Played:
     """Play a session in one thread, on virtual time: alike each time. `folder` is where journals are kept."""
     random.seed(scene.seed)
+    bt.order.OrderBase.refbasis = itertools.count(1)  # ids are made of refs
     with asyncio.Runner(loop_factory=MemoryLoop) as runner:
         loop = runner.get_loop()
         asyncio.set_event_loop(loop)
