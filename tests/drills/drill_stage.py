@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import random
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -16,9 +17,10 @@ from typing import Any, Self, TypeVar
 
 import backtrader as bt
 import numpy as np
+from drill_strategies import Hungry
 from memory.loop import MemoryLoop
 from memory.sandbox import MemorySandbox
-from tape import Tape, bars
+from tape import OPEN, Tape, bars
 
 from brokers.alpaca.book import Book
 from brokers.alpaca.endpoint import Endpoint
@@ -27,7 +29,7 @@ from brokers.alpaca.sandbox import NAME as TRADING
 from brokers.alpaca.settings import Settings
 from brokers.alpaca.trading import AlpacaDesk
 from brokers.alpaca.venue import AlpacaVenue
-from feeds.alpaca.listening import USUAL, Listening, Waits
+from feeds.alpaca.listening import Listening, Waits
 from feeds.alpaca.sandbox import NAME as DATA
 from feeds.alpaca.sandbox_book import Book as DataBook
 from feeds.alpaca.source import AlpacaBars
@@ -56,7 +58,7 @@ T = TypeVar("T")
 SESSION = "drill"
 CASH = 40_000.0
 
-HTTP = Patience(attempts=4, connect=5.0, read=0.25, whole=5.0, first_wait=0.001, longest_wait=0.02, longest_limit=0.0)
+HTTP = Patience(attempts=4, connect=0.6, read=0.3, whole=5.0, first_wait=0.001, longest_wait=0.02, longest_limit=0.0)
 """Over real sockets on this machine: who does not answer at once does not answer."""
 
 QUICK = Pace(ping=0.1, pong=0.2, look=0.05, close=0.05, first_wait=0.001, longest_wait=0.02)
@@ -130,10 +132,8 @@ def walk(seed: int, minutes: int = 45, symbols: Sequence[str] = ("SPY", "IBM"), 
     return Tape({symbol: bars(rows) for symbol, rows in made.items()})
 
 
-def at(scene_tape: Tape, minute: int) -> datetime:
+def at(minute: int) -> datetime:
     """Return the instant that ends a minute of a tape."""
-    from tape import OPEN
-
     return OPEN + timedelta(minutes=minute)
 
 
@@ -351,10 +351,10 @@ def quick(url: str, key: str, secret: str, symbols: Sequence[str]) -> tuple[Quic
 
 
 @contextmanager
-def impatient(seconds: float = 0.3) -> Iterator[None]:
-    """Let lock-step wait less for messages that do not come."""
+def impatient(seconds: float = 0.3, slot: float = 0.1) -> Iterator[None]:
+    """Let lock-step wait less for messages that do not come, and the venue hold a slot for a shorter time."""
     usual = heard.PATIENCE, streams.ZOMBIE_SECONDS
-    heard.PATIENCE, streams.ZOMBIE_SECONDS = seconds, 0.1
+    heard.PATIENCE, streams.ZOMBIE_SECONDS = seconds, slot
     try:
         yield
     finally:
@@ -379,9 +379,31 @@ def served(scene: Scene) -> Iterator[tuple[Sandbox, Book, Counter[str]]]:
         yield sandbox, book, posts
 
 
+LIES = frozenset({"null_bars"})
+"""Faults that no client can see through: a history that says that there was no bar."""
+
+
+def random_scene(seed: int, *, minutes: int = 36, rate: float = 0.03, speed: float | None = None) -> Scene:
+    """Return a session in which chance decides what is traded and what goes wrong, until half of it is over."""
+    tape = walk(seed, minutes)
+
+    def arm(market: Market) -> None:
+        market.faults.at_random(seed, rate, tuple(name for name in market.faults.known if name not in LIES))
+
+    return Scene(
+        tape, Hungry, {"seed": seed, "until": at(minutes - 6)}, speed=speed, seed=seed,
+        settings=Settings(partial=0.3), arm=arm, calm_at=at(minutes // 2),
+    )  # fmt: skip
+
+
+def seeds(usual: int, variable: str) -> list[int]:
+    """Return the seeds to play: `DRILL_SEED` replays one, `variable` says how many."""
+    if one := os.environ.get("DRILL_SEED"):
+        return [int(one)]
+    return list(range(int(os.environ.get(variable) or usual)))
+
+
 def whole(tape: Tape) -> Mapping[str, Columns]:
     """Return all bars of a tape."""
     return tape.history()
 
-
-__all__ = ["USUAL", "Played", "Scene", "in_memory", "over_sockets", "walk", "whole"]

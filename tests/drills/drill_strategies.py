@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from random import Random
 from typing import Any
 
@@ -183,7 +183,3 @@ class Hungry(bt.Strategy):
     def take_back(self, data: Any) -> None:
         self.cancel(self.chance.choice(list(self.open.values())))
 
-
-def until(at: datetime | None) -> dict[str, Any]:
-    """Return the parameter that keeps a strategy quiet from an instant on."""
-    return {"until": at}
