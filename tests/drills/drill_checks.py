@@ -95,7 +95,7 @@ def lost(played: Played) -> Iterator[str]:
 
 def _is_told(played: Played, name: str) -> bool:
     story = stories(played).get(name)
-    return (story is not None and story.is_over) or any(name in note for note in played.result.notes)
+    return (story is not None and story.is_over) or any(f"order {name} " in note for note in played.result.notes)
 
 
 def orphaned(played: Played) -> Iterator[str]:

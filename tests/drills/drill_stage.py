@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
 from typing import Any, Self, TypeVar
 
 import backtrader as bt
@@ -407,3 +407,23 @@ def whole(tape: Tape) -> Mapping[str, Columns]:
     """Return all bars of a tape."""
     return tape.history()
 
+
+
+@dataclass
+class Survivor:
+    """What is left of a session in two runs, the first of which was killed; `end` is what the last one wrote down."""
+
+    scene: Scene
+    book: Book
+    market: Market
+    posts: Counter[str]
+    journal: list[Entry]
+    end: Mapping[str, Any]
+
+    @property
+    def result(self) -> Any:
+        return SimpleNamespace(notes=self.end["notes"], cash=self.end["start"])
+
+    @property
+    def broker(self) -> Any:
+        return SimpleNamespace(open_ids=self.end["open"])
