@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "drills")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from drill_stage import CASH, SESSION, quick, quick_http  # noqa: E402
-from drill_strategies import Hungry  # noqa: E402
+from drills.drill_stage import CASH, SESSION, quick, quick_http  # noqa: E402
+from drills.drill_strategies import Hungry  # noqa: E402
 
 from brokers.alpaca.hours import REGULAR  # noqa: E402
 from framework.engine.live_broker import LiveBroker  # noqa: E402

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from drill_stage import Played, whole
-from drill_strategies import Story
+from drills.drill_stage import Played, whole
+from drills.drill_strategies import Story
 
 from brokers.alpaca.book import Book
 from brokers.alpaca.entries import Entry

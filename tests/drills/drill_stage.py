@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 
 import backtrader as bt
 import numpy as np
-from drill_strategies import Hungry
+from drills.drill_strategies import Hungry
 from memory.loop import MemoryLoop
 from memory.sandbox import MemorySandbox
 from tape import OPEN, Tape, bars
@@ -43,6 +43,7 @@ from framework.live.records import LINK
 from framework.live.settings import Live
 from framework.live.stream import Pace
 from framework.live.transport import PATIENCE, AioHttp
+from framework.model import Timeframe
 from framework.ports import Clock, Emit, Session
 from framework.result import Result
 from framework.retries import Patience
@@ -79,6 +80,7 @@ class Scene:
     """From this instant on nothing goes wrong any more."""
     live: Live = field(default_factory=lambda: Live(session=SESSION, durable="OFF"))
     warmup: int = 0
+    longer: tuple[Timeframe, ...] = ()
 
     def piece(self, venue: AlpacaVenue) -> Piece:
         return Piece(self.strategy, dict(self.params), venue, CASH, 0.0, 0.0, None, (), None, False)
@@ -299,7 +301,7 @@ def in_memory(scene: Scene, folder: Path) -> Played:
             clock=lambda url: VenueClock(sandbox.market.now(), scene.speed, sandbox.clock),
         )
         try:
-            result = trade(scene.piece(venue), [source], venue, (), scene.warmup, _no_need, scene.live, rig)
+            result = trade(scene.piece(venue), [source], venue, scene.longer, scene.warmup, _no_need, scene.live, rig)
         finally:
             runner.run(sandbox.__aexit__(None, None, None))
         return Played(scene, result, sandbox.book, sandbox.market, posts, entries(folder))
@@ -366,7 +368,7 @@ def over_sockets(scene: Scene, folder: Path) -> Played:
     with served(scene) as (sandbox, book, posts), impatient():
         source, venue = quick(sandbox.url, sandbox.key, sandbox.secret, scene.tape.symbols)
         rig = Rig(http=quick_http)
-        result = trade(scene.piece(venue), [source], venue, (), scene.warmup, _no_need, scene.live, rig)
+        result = trade(scene.piece(venue), [source], venue, scene.longer, scene.warmup, _no_need, scene.live, rig)
         return Played(scene, result, book, sandbox.market, posts, entries(folder))
 
 

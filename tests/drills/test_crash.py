@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drill_checks import NOISE, chain, groups, orphaned, twice
-from drill_stage import Scene, Survivor, at, entries, impatient, served, walk
+from drills.drill_checks import NOISE, chain, groups, orphaned, twice
+from drills.drill_stage import Scene, Survivor, at, entries, impatient, served, walk
 
 from brokers.alpaca.settings import Settings
 from framework.live.past import Past

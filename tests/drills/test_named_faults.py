@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drill_checks import broken
-from drill_stage import Scene, at, over_sockets, walk
-from drill_strategies import Hungry
+from drills.drill_checks import broken
+from drills.drill_stage import Scene, at, over_sockets, walk
+from drills.drill_strategies import Hungry
 
 from brokers.alpaca.settings import Settings
 from framework.sandbox.market import Market

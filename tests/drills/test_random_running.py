@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from drill_checks import broken
-from drill_stage import impatient, in_memory, random_scene, seeds
+from drills.drill_checks import broken
+from drills.drill_stage import impatient, in_memory, random_scene, seeds
 
 
 @pytest.mark.parametrize("seed", seeds(50, "DRILL_RUNNING"))
