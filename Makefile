@@ -26,3 +26,4 @@ drill:  ## whole sessions in which everything goes wrong: many more seeds than t
 bench:  ## ratios against peers and floors; the peers come with `pip install -e ".[bench]"`
 	$(PYTHON) benchmarks/engine.py
 	$(PYTHON) benchmarks/sandbox.py
+	$(PYTHON) benchmarks/live.py

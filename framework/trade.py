@@ -29,6 +29,7 @@ from framework.engine.resuming import resume
 from framework.feeding import Auto, Feed, MinimumPeriods, fed
 from framework.http import Http
 from framework.live.admission import allotment, check_account, check_together
+from framework.live.attention import attention
 from framework.live.bridge import Bridge
 from framework.live.clock import VenueClock, WallClock
 from framework.live.heard import Heard
@@ -220,7 +221,8 @@ class _Session:
         cerebro, datas = self._staged()
         broker: LiveBroker = cerebro.broker
         try:
-            (strategy,) = cerebro.run()
+            with attention():
+                (strategy,) = cerebro.run()
         except BaseException as error:
             self._stopped(type(error).__name__)
             raise

@@ -38,6 +38,15 @@ def test_the_readmes_command_runs(capsys: pytest.CaptureFixture[str], monkeypatc
     assert "Round trips" in capsys.readouterr().out
 
 
+def test_the_readmes_live_command_runs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that needs no account: a session on a sandbox of its own."""
+    lines = [line for block in blocks(ROOT / "README.md", "sh") for line in block.splitlines()]
+    command = next(line for line in lines if line.startswith("switchback live") and "--sandbox" in line)
+    monkeypatch.chdir(ROOT)
+    assert main(shlex.split(command)[1:]) == 0
+    assert "switchback journal" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
 def test_links_lead_somewhere(page: Path) -> None:
     """Each relative link of a document names a file that is there."""

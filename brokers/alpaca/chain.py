@@ -135,6 +135,8 @@ class Chain:
     @property
     def tail(self) -> Link | None:
         """The id that carries the order now; a replacement that was rejected never did."""
+        if len(self.links) == 1:  # as nearly always
+            return next(iter(self.links.values()))
         walked = list(self._walk())
         return walked[-1] if walked else None
 
@@ -168,7 +170,7 @@ class Chain:
 
     def _total(self) -> tuple[float, float]:
         """Return the size and the value of all fills."""
-        links = list(self._walk())
+        links = list(self.links.values()) if len(self.links) == 1 else list(self._walk())
         if self._begins_anew(links):
             return math.fsum(each.filled for each in links), math.fsum(each.paid for each in links)
         most = max(links, key=lambda each: each.filled)

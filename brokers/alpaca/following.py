@@ -42,6 +42,7 @@ class Reports:
 
     def __init__(self) -> None:
         self._chains: dict[str, Chain] = {}
+        self._open: dict[str, Chain] = {}
         self._owners: dict[str, str] = {}
         self._posts: dict[str, Post] = {}
         self._early: deque[News] = deque(maxlen=WAITING)
@@ -56,7 +57,8 @@ class Reports:
         """
         for each in post.orders:
             size, paid = (booked or {}).get(each.client_order_id, (0.0, 0.0))
-            self._chains.setdefault(each.client_order_id, Chain(each.client_order_id, now, size, paid))
+            chain = self._chains.setdefault(each.client_order_id, Chain(each.client_order_id, now, size, paid))
+            self._open[each.client_order_id] = chain
             self._posts[each.client_order_id] = post
 
     def expect_change(self, client_order_id: str, new_client_order_id: str) -> None:
@@ -157,7 +159,9 @@ class Reports:
 
         What was replaced by an id that nobody told is among them at once.
         """
-        return tuple(each.client_order_id for each in self._chains.values() if _is_stale(each, before))
+        for each in [each for each in self._open.values() if each.ended is not None]:
+            del self._open[each.client_order_id]  # a session has thousands that are over
+        return tuple(each.client_order_id for each in self._open.values() if _is_stale(each, before))
 
     def inquiries(self, before: datetime) -> tuple[Inquiry, ...]:
         """Return how to look up what is `unheard`: each answer goes to `see`, and may raise a further question."""

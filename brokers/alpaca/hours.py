@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime, time, timedelta
 
 import numpy as np
@@ -23,6 +24,11 @@ def closes_at(symbol: str, at: datetime) -> datetime:
     if is_crypto(symbol):
         day = at.astimezone(UTC).date() + timedelta(days=1)
         return datetime.combine(day, time(), UTC)
+    return _next_close(at.replace(second=0, microsecond=0))
+
+
+@functools.lru_cache(maxsize=16)  # sessions close on whole minutes, and orders of one minute come together
+def _next_close(at: datetime) -> datetime:
     closes = REGULAR.sessions.closes
     return moment(closes[int(np.searchsorted(closes, instant(at), side="right"))])
 

@@ -73,6 +73,7 @@ class AlpacaDesk:
         self._reconciliation: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
+        self._awaited: datetime | None = None
         REGULAR.sessions  # noqa: B018 - it takes a second to load: not while an order waits
 
     # The port
@@ -228,7 +229,7 @@ class AlpacaDesk:
             self._telling.expect(post)
         holds, duties = self._older(found.duties)
         self._telling.duties.add(duties, group.position)
-        self._changed.set()
+        self._stir()
         for each in found.decided:
             self._telling.update(each)
         self._do(self._telling.duties.begin(duties, self._telling.now()))
@@ -261,7 +262,7 @@ class AlpacaDesk:
         if not update.status.is_final and update.venue_order_id and self._sending.is_unwanted(name):
             self._later(partial(self._sending.cancel, name))
         self._do(steps)
-        self._changed.set()
+        self._stir()
 
     def _do(self, steps: Sequence[Step]) -> None:
         for each in steps:
@@ -296,10 +297,16 @@ class AlpacaDesk:
                 async with Deadline(self._clock, max(self._pause(), SHORTEST)):
                     await self._changed.wait()
 
+    def _stir(self) -> None:
+        """Look at the time again where something is due at another time than was awaited."""
+        if self._telling.duties.next_at != self._awaited:
+            self._changed.set()
+
     def _pause(self) -> float:
         """Return the I/O seconds until something may be due."""
         soon = self._clock.now() + self._habits.stale / 4
-        at = min(soon, self._telling.duties.next_at or soon)
+        self._awaited = self._telling.duties.next_at
+        at = min(soon, self._awaited or soon)
         return self._clock.seconds_until(at) or 0.0
 
     def _due(self) -> None:

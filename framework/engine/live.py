@@ -23,7 +23,7 @@ from framework.live.commands import End, Idle, Instant
 from framework.live.ending import ended_by_interrupt
 from framework.live.records import BARS, LINK, REMARK, REVISION, Records
 from framework.live.windows import Growing, ending
-from framework.model import Bar, Link, OrderStatus, OrderUpdate, Quote, Remark, Revision, Snapshot, Timeframe, Trade
+from framework.model import Bar, Link, OrderUpdate, Quote, Remark, Revision, Snapshot, Timeframe, Trade
 from framework.ports import Clock
 
 FRESH = 30.0
@@ -31,6 +31,9 @@ FRESH = 30.0
 
 LATEST = 3.0
 """Seconds after its end that a longer bar waits for its last minute, where no other bar says that it will not come."""
+
+PAUSE = 0.02
+"""Seconds that a record waits to be written with others: a fill is often close behind what was just heard."""
 
 TICK = 1.0
 """Seconds between two looks at the clock while nothing arrives: for timers, and for Ctrl-C everywhere."""
@@ -103,9 +106,9 @@ class Loop:
             self._windows.setdefault(window.symbol, []).append(window)
         self._is_over = self._is_restored = False
         self._down: set[str] = set()
-        self._expired: list[OrderUpdate] = []
         self._at: datetime | None = None
         self._latest: datetime | None = None
+        self._write_at: float | None = None
 
     # -- history
 
@@ -133,9 +136,6 @@ class Loop:
                     self._turn()
         except KeyboardInterrupt:
             self.tally.notes.append("interrupted")
-        for update in self._expired:
-            self._broker.take(update)
-        self._cerebro._brokernotify()
         self._line.records.commit()
 
     def _interrupted(self) -> None:
@@ -145,7 +145,7 @@ class Loop:
         self._line.bridge.post(End())
 
     def _turn(self) -> None:
-        news = self._line.bridge.wait(0.0 if self._line.records.is_waiting else TICK)
+        news = self._line.bridge.wait(self._patience())
         if news is not None:
             self._handle(news)
         elif self._line.records.is_waiting:
@@ -155,6 +155,16 @@ class Loop:
         if self._line.is_told and news is not None:
             self._line.bridge.send(Idle(self._line.bridge.taken))
         self._is_over |= bool(self._cerebro._event_stop)
+
+    def _patience(self) -> float:
+        """Return how long to wait for news before the journal is written, or the clock is looked at."""
+        if not self._line.records.is_waiting:
+            self._write_at = None
+            return TICK
+        now = self._line.clock.monotonic()
+        if self._write_at is None:
+            self._write_at = now if self._line.is_told else now + PAUSE
+        return max(self._write_at - now, 0.0)
 
     def _handle(self, news: Any) -> None:
         match news:
@@ -226,7 +236,7 @@ class Loop:
             data.feed(each)
         if rows:
             self._restored()
-        for update in self._due(updates, rows):
+        for update in updates:
             self._broker.take(update)
         cerebro._storenotify()
         cerebro._datanotify()
@@ -244,16 +254,6 @@ class Loop:
         self._is_over |= bool(cerebro._event_stop)
         self._spread_word()
 
-    def _due(self, updates: Iterable[OrderUpdate], rows: Mapping[LiveData, Row]) -> list[OrderUpdate]:
-        """Return the news that are told now: in lock-step an order expires with its feed's next bar, as stock's do."""
-        waiting, self._expired = [*self._expired, *updates], []
-        due: list[OrderUpdate] = []
-        for each in waiting:
-            order = self._broker.open_ids.get(each.client_order_id)
-            is_early = each.status is OrderStatus.EXPIRED and order is not None and order.data not in rows
-            (self._expired if self._line.is_told and is_early else due).append(each)
-        return due
-
     def _spread_word(self) -> None:
         """Notify orders at once, and send what is asked for in answer, until nothing is left to say.
 
@@ -261,8 +261,12 @@ class Loop:
         """
         if self._line.is_told:
             return
+        quick = self._cerebro.p.quicknotify
         while self._broker.notifs or self._broker.submitted:
-            self._cerebro._brokernotify()
+            # Not `_brokernotify`: it would end an instant first, for every fill.
+            while (order := self._broker.get_notification()) is not None:
+                owner = self._strategies[0] if order.owner is None else order.owner
+                owner._addnotification(order, quicknotify=quick)
             self._broker.depart()
 
     def _timers(self, time: float) -> None:

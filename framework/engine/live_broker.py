@@ -19,13 +19,14 @@ from framework.engine.ruled import RuledBroker, round_price
 from framework.engine.tickets import Ticket, grouped, kind
 from framework.engine.translate import order_request, symbol_of
 from framework.errors import ConfigError, Unsupported
-from framework.live.commands import Cancel, Command, Replace, Submit
+from framework.live.commands import Cancel, Replace, Submit
 from framework.live.identity import ClientOrderId
 from framework.live.journal import Record
 from framework.live.records import CANCEL, INTENT, REPLACE, UPDATE, Records
 from framework.model import OrderGroup, OrderStatus, OrderUpdate
 
-Send = Callable[[Command], None]
+Send = Callable[..., None]
+"""Has commands (`framework.live.commands.Command`) carried out."""
 
 STALE = "the prices are {age:.0f} s old: no position is opened on stale data"
 
@@ -55,6 +56,7 @@ class LiveBroker(RuledBroker):
         self._changes: dict[int, int] = {}
         self._leaving: list[Any] = []
         self._together: dict[int, frozenset[int]] = {}
+        self._is_valued = True
 
     def connect(self, session: str, run: int, send: Send, records: Records) -> None:
         """Say where orders go, and what their ids are made of."""
@@ -118,8 +120,7 @@ class LiveBroker(RuledBroker):
         groups = [self._made(orders) for orders in grouped(leaving, self._ocos)]
         if groups:
             self._records.commit([self._intent(group, orders) for group, orders in groups])
-            for group, _ in groups:
-                self._send(Submit(group))
+            self._send(*(Submit(group) for group, _ in groups))
             self._records.tell()
 
     def _made(self, orders: Sequence[Any]) -> tuple[OrderGroup, Sequence[Any]]:
@@ -191,6 +192,7 @@ class LiveBroker(RuledBroker):
         whole = isinstance(order.created.size, int) and fill.quantity == int(fill.quantity)
         quantity = int(fill.quantity) if whole else fill.quantity
         book(self, order, quantity, fill.price, number(fill.at), commission=fill.commission)
+        self._is_valued = False
         if update.status is OrderStatus.FILLED:
             order.executed.remsize = 0
             order.completed()
@@ -215,8 +217,8 @@ class LiveBroker(RuledBroker):
         """Forget an order that is over; the others of an OCO that was sent piece by piece end with it."""
         del self._orders[client_order_id]
         leader, together = self._ocos.get(order.ref), self._together.get(order.ref, frozenset())
-        for each in list(self._orders.values()):
-            if leader is not None and self._ocos.get(each.ref) == leader and each.ref not in together:
+        for each in [] if leader is None else list(self._orders.values()):
+            if self._ocos.get(each.ref) == leader and each.ref not in together:
                 self.cancel(each)
 
     def _ococheck(self, order: Any) -> None:
@@ -244,9 +246,10 @@ class LiveBroker(RuledBroker):
         for order in self._orders.values():
             if order.exectype in _TRAILING and order.alive():
                 order.trailadjust(order.data.close[0])
-        hidden = {data: self.positions.pop(data) for data in list(self.positions) if not len(data)}
+        hidden = self._hidden()
         super().next()
         self.positions.update(hidden)
+        self._is_valued = True
 
     def _reduces(self, order: Any) -> bool:
         held = self.getposition(order.data).size
@@ -271,6 +274,34 @@ class LiveBroker(RuledBroker):
         if order.alive():
             self._orders[client_order_id], self._ids[order.ref] = order, client_order_id
             self.notify(order)
+
+    def get_value(self, datas: Any = None, mkt: bool = False, lever: bool = False) -> float:
+        """Return what the session is worth: after a fill it is worked out when it is asked for, not before."""
+        self._valued()
+        return float(super().get_value(datas, mkt, lever))
+
+    getvalue = get_value
+
+    def get_fundvalue(self) -> float:
+        self._valued()
+        return float(super().get_fundvalue())
+
+    fundvalue = property(get_fundvalue)
+
+    def get_leverage(self) -> float:
+        self._valued()
+        return float(super().get_leverage())
+
+    def _valued(self) -> None:
+        if not self._is_valued:
+            self._is_valued = True
+            hidden = self._hidden()
+            self._get_value()
+            self.positions.update(hidden)
+
+    def _hidden(self) -> dict[Any, Any]:
+        """Take out the positions in feeds that have no bar yet."""
+        return {data: self.positions.pop(data) for data in list(self.positions) if not len(data)}
 
     @property
     def open_ids(self) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,6 +63,7 @@ def row(bar: Bar) -> Row:
     return number(bar.end), bar.open, bar.high, bar.low, bar.close, bar.volume
 
 
+@functools.lru_cache(maxsize=64)  # all symbols of an instant end at one time
 def number(at: datetime) -> float:
     """Return an aware time as Backtrader's date number."""
     return float(bt.date2num(at.astimezone(UTC).replace(tzinfo=None)))

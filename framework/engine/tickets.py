@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import backtrader as bt
@@ -48,7 +48,7 @@ class Ticket:
 
     def body(self) -> dict[str, Any]:
         """Return the ticket as the journal keeps it."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
     def order(self, data: Any, owner: Any) -> Any:
         """Make the order again, also before its feed has a bar; it has a new ref."""

@@ -27,6 +27,8 @@ class Bridge:
         self._error: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._obey: Callable[[Any], None] | None = None
+        self._commands: deque[Any] = deque()
+        self._is_called = False
         self.posted = 0
         """How many news have been posted; read in the I/O thread."""
         self.taken = 0
@@ -61,11 +63,25 @@ class Bridge:
                 raise self._error
             return None
 
-    def send(self, command: Any) -> None:
-        """Have a command carried out in the I/O thread; raise what ended it, where it has ended."""
+    def send(self, *commands: Any) -> None:
+        """Have commands carried out in the I/O thread, together; raise what ended it, where it has ended."""
         if self._loop is None or self._obey is None:
             raise SwitchbackError("the I/O thread has not begun; nothing was sent")
+        with self._stirred:
+            self._commands.extend(commands)
+            is_called, self._is_called = self._is_called, True
+        if is_called and not self._loop.is_closed():
+            return  # waking a thread costs more than a command: once is enough for all that wait
         try:
-            self._loop.call_soon_threadsafe(self._obey, command)
+            self._loop.call_soon_threadsafe(self._carry_out)
         except RuntimeError:
             raise self._error or SwitchbackError("the I/O thread has ended; nothing was sent") from None
+
+    def _carry_out(self) -> None:
+        """Carry out what was sent, in its order."""
+        assert self._loop is not None
+        assert self._obey is not None
+        with self._stirred:
+            commands, self._commands, self._is_called = self._commands, deque(), False
+        for each in commands:
+            self._loop.call_soon(self._obey, each)  # one that fails does not take the others along

@@ -53,6 +53,9 @@ class Budget:
         self.window.close(seconds, self._clock.monotonic())
 
     async def _enter(self, priority: Priority) -> None:
+        if not self._waiters and self.window.may(priority, self._clock.monotonic()):
+            self.window.take()
+            return
         future = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiters, (priority, next(self._order), future))
         self._admit()

@@ -27,6 +27,9 @@ _QUIET_TURNS = 20  # turns of the event loop without news from a sleeper, after 
 class WallClock:
     """The time in the world."""
 
+    is_loops = True
+    """Whether I/O time is the event loop's own, so that the loop's timers keep it."""
+
     def now(self) -> datetime:
         return datetime.now(UTC)
 
@@ -52,6 +55,7 @@ class VenueClock:
         if speed is not None and not 0 < speed < math.inf:
             raise ConfigError(f"speed={speed} is not a pace; try 1 for real time, None for a clock that is told")
         self.speed, self.is_path = speed, is_path
+        self.is_loops = getattr(io, "is_loops", False)
         self._io = io
         # One value, replaced at once: another thread never sees half of it.
         self._mark = (at.astimezone(UTC), io.monotonic(), at.astimezone(UTC))
@@ -218,10 +222,14 @@ class Deadline:
         self._clock = clock
         self._seconds, self._within = seconds, within
         self._due = self._end = -math.inf
+        self._watch: asyncio.Task[None] | None = None
+        self._is_timer = False
 
     def extend(self, seconds: float) -> None:
         """Allow so many seconds from now on. What was allowed before is never shortened."""
         self._due = max(self._due, min(self._clock.monotonic() + seconds, self._end))
+        if self._is_timer and not self._timeout.expired():
+            self._set_timer()
 
     async def __aenter__(self) -> Deadline:
         started = self._clock.monotonic()
@@ -229,13 +237,23 @@ class Deadline:
         self._due = min(started + self._seconds, self._end)
         self._timeout = asyncio.timeout(None)
         await self._timeout.__aenter__()
-        self._watch = asyncio.create_task(self._expire(), name="deadline")
+        self._is_timer = getattr(self._clock, "is_loops", False)
+        if self._is_timer:
+            self._set_timer()  # a task for each request would cost as much as the request
+        else:
+            self._watch = asyncio.create_task(self._expire(), name="deadline")
         return self
+
+    def _set_timer(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timeout.reschedule(loop.time() + self._due - self._clock.monotonic())
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._watch.cancel()
+        self._is_timer = False
+        if self._watch is not None:
+            self._watch.cancel()
         await self._timeout.__aexit__(kind, error, trace)
 
     async def _expire(self) -> None:

@@ -13,7 +13,7 @@ import dataclasses
 import enum
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -36,6 +36,10 @@ ENUMS: Mapping[str, type[enum.Enum]] = {
 }  # fmt: skip
 
 
+_PLAIN = frozenset({type(None), bool, str, int})
+_NAMES = {each: tuple(field.name for field in dataclasses.fields(each)) for each in VALUES.values()}
+
+
 def dumps(body: Mapping[str, Any]) -> str:
     """Return a body as one line of JSON; raise `ConfigError` where it holds what has no place in it."""
     return json.dumps(encode(body), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -56,28 +60,65 @@ def loads(text: str) -> dict[str, Any]:
 
 def encode(value: Any) -> Any:
     """Return a value as what JSON has words for."""
+    # By exact type, and few calls: an order waits while its intent is written.
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    encoder = _ENCODERS.get(kind)
+    return _other(value) if encoder is None else encoder(value)
+
+
+def _other(value: Any) -> Any:
+    """Return a value of a type that has no word of its own: one derived from such, or refused."""
     match value:
-        case enum.Enum() if ENUMS.get(type(value).__name__) is type(value):
-            return {f"${type(value).__name__}": value.value}
-        case None | bool() | str() | int() if not isinstance(value, enum.Enum):
+        case str() | int() | bool() if not isinstance(value, enum.Enum):
             return value
         case float():
-            return float(value) if math.isfinite(value) else {"$float": str(float(value))}
+            return _float(value)
         case datetime():
-            return {"$at": _utc(value).isoformat()}
+            return _at(value)
         case timedelta():
-            return {"$span": [value.days, value.seconds, value.microseconds]}
+            return _span(value)
         case list():
-            return [encode(each) for each in value]
+            return _list(value)
         case tuple():
-            return {"$tuple": [encode(each) for each in value]}
+            return _tuple(value)
         case Mapping():
             return _mapping(value)
     name = type(value).__name__
-    if VALUES.get(name) is type(value):
-        fields = dataclasses.fields(VALUES[name])
-        return {f"${name}": {each.name: encode(getattr(value, each.name)) for each in fields}}
     raise ConfigError(f"a record cannot hold a {name}; give plain values, instants, or those of framework.model")
+
+
+def _float(value: float) -> Any:
+    return float(value) if math.isfinite(value) else {"$float": str(float(value))}
+
+
+def _at(value: datetime) -> Any:
+    return {"$at": _utc(value).isoformat()}
+
+
+def _span(value: timedelta) -> Any:
+    return {"$span": [value.days, value.seconds, value.microseconds]}
+
+
+def _list(value: Iterable[Any]) -> Any:
+    return [encode(each) for each in value]
+
+
+def _tuple(value: Iterable[Any]) -> Any:
+    return {"$tuple": [encode(each) for each in value]}
+
+
+def _enum(value: enum.Enum) -> Any:
+    return {f"${type(value).__name__}": value.value}
+
+
+def _fields(value: Any) -> Any:
+    kind = type(value)
+    fields = {name: getattr(value, name) for name in _NAMES[kind]}
+    return {
+        f"${kind.__name__}": {name: each if type(each) in _PLAIN else encode(each) for name, each in fields.items()}
+    }
 
 
 def decode(value: Any) -> Any:
@@ -120,3 +161,9 @@ def _utc(at: datetime) -> datetime:
     if at.tzinfo is None:
         raise ConfigError(f"a record cannot hold {at.isoformat()}: it has no time zone; give an aware datetime")
     return at.astimezone(UTC)
+
+
+_ENCODERS: Mapping[Any, Callable[[Any], Any]] = {
+    float: _float, datetime: _at, timedelta: _span, list: _list, tuple: _tuple, dict: _mapping,
+    **dict.fromkeys(ENUMS.values(), _enum), **dict.fromkeys(VALUES.values(), _fields),
+}  # fmt: skip

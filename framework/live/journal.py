@@ -217,7 +217,7 @@ class SqliteJournal(JournalReader):
         return done.lastrowid
 
     def _clean(self, kind: str, key: str, body: str) -> tuple[str, str, str]:
-        if self._is_secret(kind) or self._is_secret(key) or self._is_secret(body):
+        if self._is_secret(f"{kind}\n{key}\n{body}"):
             shown = "..." if self._is_secret(kind) else kind
             raise ConfigError(f"a record of kind {shown} holds a secret; leave it out")
         return kind, key, body

@@ -1,7 +1,7 @@
 """What a session writes into its journal: the kinds, and when each is on the disk.
 
 An intent is on the disk before its request leaves (`commit`). Everything else (`append`) is written with
-the next intent, or when the engine next has nothing to do: what a crash takes of it, the venue still knows.
+the next intent, or when the engine has had a moment to itself: what a crash takes of it, the venue still knows.
 """
 
 from __future__ import annotations

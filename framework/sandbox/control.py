@@ -3,7 +3,8 @@
 GET    /_sandbox/state    what was asked for, sent and played; the faults armed and known
 GET    /_sandbox/clock    {"now", "mode": "lockstep" | "real" | "accelerated", "speed", "monotonic", "next", "detail"}
 POST   /_sandbox/step     play one instant (or `count`); answers when all is written:
-                          {"at", "next", "done", "sent": {stream: messages so far}}; `next` is the instant
+                          {"at", "next", "done", "sent": {stream: messages so far}, "lost": {stream:
+                          messages that went down with a dropped line}}; `next` is the instant
                           that is played next, null at the end of the tape
 POST   /_sandbox/faults   {"fault": "drop", "stream": "trade_updates", "count": 1, ...}, or by a seed:
                           {"seed": 7, "rate": 0.05, "faults": ["drop", "duplicate"]}
@@ -68,6 +69,7 @@ def shown(market: Market) -> dict[str, Any]:
         "done": market.is_over,
         "requests": dict(market.requests),
         "sent": dict(market.sent),
+        "lost": dict(market.lost),
         "listening": {stream: len(audience) for stream, audience in market.audiences.items()},
         "faults": faults_shown(market),
     }
@@ -101,8 +103,8 @@ async def stepped(market: Market, count: int = 1) -> dict[str, Any]:
     for _ in range(max(count, 1)):
         if await market.step() is None:
             break
-    sent = dict(market.sent)
-    return {"at": market.played_at.isoformat(), "next": _next(market), "done": market.is_over, "sent": sent}
+    counts = {"sent": dict(market.sent), "lost": dict(market.lost)}
+    return {"at": market.played_at.isoformat(), "next": _next(market), "done": market.is_over, **counts}
 
 
 def _next(market: Market) -> str | None:

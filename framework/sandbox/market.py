@@ -31,7 +31,9 @@ How it asks for faults
 How it counts what it has sent
     `market.sent[stream] += 1` for each message that a client is to read, and for nothing else (no
     greetings, no answers to a subscription), as soon as it is written. `/_sandbox/step` answers with it:
-    a lock-step client reads until it has seen as many. `market.requests[name] += 1` counts requests.
+    a lock-step client reads until it has seen as many. `market.lost[stream]` counts what went down with
+    a line that dropped: more has been said than was sent, so that a client can wait until its line is
+    back. `market.requests[name] += 1` counts requests.
     `framework.sandbox.streams.Connection` counts by itself. `await market.audiences[stream].add(connection)`
     when a client has begun to listen, `.discard` when it stops: tests and `/_sandbox/state` look there.
 """
@@ -101,6 +103,7 @@ class Market:
         self.clock = MarketClock(tape.starts_at, speed, own.monotonic, lambda: own.now().timestamp())
         self.faults = Faults()
         self.sent: Counter[str] = Counter()
+        self.lost: Counter[str] = Counter()
         self.requests: Counter[str] = Counter()
         self.audiences: defaultdict[str, Audience] = defaultdict(Audience)
         self.ledger = Ledger(state, {"tape": tape.fingerprint(), "seed": seed, **(options or {})})

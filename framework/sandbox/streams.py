@@ -68,6 +68,7 @@ class Connection:
         """Write `count` messages of the stream in one frame, or what a fault makes of it."""
         take = self.market.faults.take
         if take("drop", self.stream, **facts):
+            self.market.lost[self.stream] += count
             return self.cut()
         if half := take("half_closed", self.stream, **facts):
             self._go_deaf(half.seconds(ZOMBIE_SECONDS))

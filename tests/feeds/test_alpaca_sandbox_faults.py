@@ -35,13 +35,13 @@ def closes(venue, symbol="SPY"):
 
 
 def test_drop_cuts_without_a_closing_handshake():
-    """The client sees a broken line, and the message is neither sent nor counted."""
+    """The client sees a broken line; the message is not sent, and counted as lost."""
     with sandbox(PRICES) as venue, venue.client(bars=["SPY"]) as client:
         venue.arm("drop", stream="data")
         venue.step()
         with pytest.raises(ConnectionClosedError):
             client.read()
-        assert venue.market.sent == {}
+        assert (venue.market.sent, venue.market.lost) == ({}, {"data": 1})
 
 
 def test_mute_swallows_so_many_messages():

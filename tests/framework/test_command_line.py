@@ -85,11 +85,12 @@ def test_a_module_may_be_named_with_dots(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_the_demo_leaves_a_chart_and_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With no account and no network: trades, figures, and two files."""
+    """With no account and no network: trades, figures, two files, and the same trades live."""
     assert main(["demo", "--out", str(tmp_path / "out")]) == 0
     shown = capsys.readouterr().out
     assert "SmaCrossScalper" in shown
     assert "Round trips" in shown
+    assert "Their difference: none" in shown
     assert sorted(each.name for each in (tmp_path / "out").iterdir()) == ["chart.html", "report.html"]
 
 
@@ -114,7 +115,7 @@ def test_help_and_version_need_no_pandas() -> None:
         "    main(sys.argv[1:])\n"
         "print(sorted({'pandas', 'numpy', 'backtrader', 'rich', 'matplotlib'} & set(sys.modules)))"
     )
-    for words in (["--help"], ["--version"], ["backtest", "--help"], []):
+    for words in (["--help"], ["--version"], ["backtest", "--help"], ["live", "--help"], ["journal", "--help"], []):
         done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
         assert done.stdout == "[]\n"
 

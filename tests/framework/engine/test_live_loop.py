@@ -10,7 +10,7 @@ import pytest
 from brokers.alpaca.protocol import AlpacaRules
 from framework.calendar import Calendar
 from framework.columns import Columns
-from framework.engine.live import TICK, Line, LiveCerebro
+from framework.engine.live import PAUSE, TICK, Line, LiveCerebro
 from framework.engine.live_broker import LiveBroker
 from framework.engine.live_data import LiveData, number
 from framework.feeding import Feed
@@ -52,8 +52,8 @@ class Script(Bridge):
             return None
         return self.steps.pop(0)() if self.steps else End()
 
-    def send(self, command: Any) -> None:
-        self.sent.append(command)
+    def send(self, *commands: Any) -> None:
+        self.sent.extend(commands)
 
 
 class Stage:
@@ -165,6 +165,21 @@ def test_one_next_an_instant_and_one_of_its_own_for_a_late_bar(stage: Stage) -> 
     assert stage.tally.told() == ["1 bars came after their instant, and had a next of their own"]
 
 
+def test_value_has_the_fill_when_it_is_notified(stage: Stage) -> None:
+    """Between two bars too: five shares bought at 9 are worth 10 each, as the last bar closed."""
+    stage.instant(0, "SPY", "IBM")
+    stage.filled(0, Fill("e", 5, 9.0, T0 + timedelta(seconds=2)))
+    values = []
+
+    class Values(Diary):
+        def notify_order(self, order: bt.Order) -> None:
+            if order.status == order.Completed:
+                values.append(self.broker.getvalue())
+
+    stage.run(Values, script={1: lambda s: s.buy(size=5)})
+    assert values == [100_005.0]
+
+
 def test_fill_is_notified_when_it_comes_and_its_answer_leaves_at_once(stage: Stage) -> None:
     """Between two bars: the strategy hears of it, sends an exit, and the exit is on its way."""
     stage.instant(0, "SPY", "IBM")
@@ -245,7 +260,7 @@ def test_timer_goes_off_by_the_clock_though_no_bar_comes(stage: Stage) -> None:
     stage.then(None, T0 + timedelta(minutes=15))
     played = stage.run(Timed)
     assert [each[0] for each in played.told].count("timer") == 1
-    assert {each for each in stage.bridge.waits if each} == {TICK}
+    assert {each for each in stage.bridge.waits if each} == {PAUSE, TICK}
 
 
 def test_longer_bar_comes_with_its_last_minute_or_soon_after_its_end(stage: Stage) -> None:

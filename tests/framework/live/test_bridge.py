@@ -72,3 +72,20 @@ def test_an_error_of_a_call_is_the_callers() -> None:
 
     with IoThread() as io, pytest.raises(ConnectionLost, match="no route"):
         io.call(fails())
+
+
+def test_a_command_that_fails_does_not_take_the_others_along() -> None:
+    """What was sent together is carried out one by one."""
+    bridge, obeyed = Bridge(), []
+
+    def obey(command: int) -> None:
+        obeyed.append(command)
+        if command == 1:
+            raise ValueError("this one cannot be done")
+
+    with IoThread("io-under-test") as io:
+        io.loop.set_exception_handler(lambda loop, context: None)
+        bridge.attach(io.loop, obey)
+        bridge.send(1, 2, 3)
+        io.call(asyncio.sleep(0))
+    assert obeyed == [1, 2, 3]
