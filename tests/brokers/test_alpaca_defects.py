@@ -332,7 +332,7 @@ def test_defect_19_nobody_waits_for_a_symbol_that_does_not_trade(sessions: Path)
 
 
 def test_defect_20_a_session_ends_whole_and_its_orders_are_known_again(sessions: Path) -> None:
-    """Threads never ended and open orders were forgotten (issue 113); ours have names, and come back to their strategy."""
+    """Threads never ended and open orders were forgotten (issue 113); ours have names, and come back."""
     before = set(threading.enumerate())
     scene = calm(30, Leaving)
     with served(scene) as (sandbox, book, posts), impatient():

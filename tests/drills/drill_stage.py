@@ -186,7 +186,7 @@ def entries(folder: Path, session: str = SESSION) -> list[Entry]:
 
 
 class Paced(AioHttp):
-    """The way to a sandbox's own side, on which each instant takes its time, as minutes do: pings go unanswered in it."""
+    """The way to a sandbox's own side, on which each instant takes its time, as a minute does."""
 
     pace = 0.0
 
@@ -408,7 +408,6 @@ def seeds(usual: int, variable: str) -> list[int]:
 def whole(tape: Tape) -> Mapping[str, Columns]:
     """Return all bars of a tape."""
     return tape.history()
-
 
 
 @dataclass

@@ -182,4 +182,3 @@ class Hungry(bt.Strategy):
 
     def take_back(self, data: Any) -> None:
         self.cancel(self.chance.choice(list(self.open.values())))
-

@@ -94,9 +94,7 @@ def test_fault(folder: Path, name: str, options: dict[str, Any], strategy: type[
             market.faults.arm("missing_bar", count=3)
 
     params = {"seed": 5, "until": at(MINUTES - 5), "appetite": 0.7}
-    scene = Scene(
-        walk(5, MINUTES), strategy, params, seed=5, settings=Settings(partial=0.4), arm=arm, calm_at=at(CALM)
-    )
+    scene = Scene(walk(5, MINUTES), strategy, params, seed=5, settings=Settings(partial=0.4), arm=arm, calm_at=at(CALM))
     played = over_sockets(scene, folder)
     assert played.market.faults.made[name] > 0
     assert broken(played) == []
