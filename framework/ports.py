@@ -169,7 +169,7 @@ class Rules(Protocol):
         """Return why this order would be refused, or an empty string.
 
         `position` is the signed quantity held, `price` the last price, `grouped` whether the order is
-        part of a bracket, an OCO or an OTO.
+        an exit that waits for its entry: what it closes is not there yet.
         """
 
     def is_for_the_day(self, request: OrderRequest) -> bool:
@@ -181,7 +181,7 @@ class Rules(Protocol):
         """Return why this order would be refused as the market stands and beside the open orders, or an empty string.
 
         A backtest asks this; live the venue knows both better than we do. `resting` are the symbol's open orders
-        (of a pair of exits one); the others are as for `refusal`.
+        (of a pair of exits one), `grouped` whether this one belongs to a bracket, an OCO or an OTO.
         """
 
 

@@ -38,8 +38,7 @@ def closing(request: OrderRequest, at: datetime, closes_at: datetime) -> Closing
 
     Raise `Unsupported` for crypto, which has no close.
     """
-    if is_crypto(request.symbol):
-        raise _no_close(request)
+    check_close(request)
     local = at.astimezone(NEW_YORK)
     is_that_day = local.date() == closes_at.astimezone(NEW_YORK).date()
     if is_fractional(request):
@@ -55,13 +54,14 @@ def closing(request: OrderRequest, at: datetime, closes_at: datetime) -> Closing
 
 def before_the_close(request: OrderRequest, at: datetime, closes_at: datetime) -> Closing:
     """Return the market order that stands for one at the close, where none can rest. Raise as `closing` does."""
-    if is_crypto(request.symbol):
-        raise _no_close(request)
+    check_close(request)
     return _just_before(request, at, closes_at, "one exit for the same shares")
 
 
-def _no_close(request: OrderRequest) -> Unsupported:
-    return Unsupported(f"{request.symbol}: crypto has no close to trade at; try exectype=Order.Market")
+def check_close(request: OrderRequest) -> None:
+    """Raise `Unsupported` for what has no close."""
+    if is_crypto(request.symbol):
+        raise Unsupported(f"{request.symbol}: crypto has no close to trade at; try exectype=Order.Market")
 
 
 def _just_before(request: OrderRequest, at: datetime, closes_at: datetime, why: str) -> Closing:

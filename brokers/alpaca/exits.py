@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from brokers.alpaca.closing import before_the_close
+from brokers.alpaca.closing import before_the_close, check_close
 from brokers.alpaca.protocol import is_crypto
 from brokers.alpaca.validity import end_of
 from framework.errors import ConfigError, Unsupported
@@ -35,24 +35,34 @@ def resting(orders: Sequence[OrderRequest]) -> OrderRequest | None:
     return min((each for each in orders if _rank(each) is not None), key=lambda each: _rank(each) or (), default=None)
 
 
+def never_rests(request: OrderRequest) -> bool:
+    """Return whether Alpaca takes such an order not even alone: crypto has no stop without a limit."""
+    return is_crypto(request.symbol) and request.order_type in (OrderType.STOP, OrderType.TRAILING_STOP)
+
+
 def _rank(request: OrderRequest) -> tuple[float, ...] | None:
+    if never_rests(request):
+        return None
     match request.order_type:
         case OrderType.MARKET:
             return (0,)
         case OrderType.LIMIT:
             return 1, -request.side.sign * (request.limit_price or 0.0)
-        case OrderType.STOP_LIMIT:
+        case OrderType.STOP | OrderType.STOP_LIMIT:
             return (2,)
-        case OrderType.STOP if not is_crypto(request.symbol):
-            return (2,)
-        case OrderType.TRAILING_STOP if not is_crypto(request.symbol):
+        case OrderType.TRAILING_STOP:
             return (3,)
         case _:
             return None
 
 
 def check_held(request: OrderRequest) -> None:
-    """Raise `ConfigError` or `Unsupported` for what cannot be held: it must have its levels and a size."""
+    """Raise `ConfigError` or `Unsupported` for what cannot be held: it must have its levels and a size.
+
+    Asked for before the entry is sent: an exit that is refused later leaves a position without one.
+    """
+    if request.order_type is OrderType.MARKET_ON_CLOSE:
+        check_close(request)
     if request.quantity is None:
         raise Unsupported(f"{request.symbol}: an exit beside another is for a size, not for an amount of money")
     if request.order_type in TRAILS:

@@ -14,7 +14,7 @@ from typing import Any
 
 from brokers.alpaca.amounts import price_text
 from brokers.alpaca.closing import closing
-from brokers.alpaca.exits import STOPS, at_its_time, check_held, ends, is_closing, resting, said
+from brokers.alpaca.exits import STOPS, at_its_time, check_held, ends, is_closing, never_rests, resting, said
 from brokers.alpaca.orders import body
 from brokers.alpaca.protocol import is_crypto, is_fractional
 from brokers.alpaca.validity import Validity, end_of, validity
@@ -322,7 +322,9 @@ def _own_exits(orders: tuple[OrderRequest, ...], at: datetime, closes_at: dateti
 def _own_bracket(orders: tuple[OrderRequest, ...], at: datetime, closes_at: datetime, why: str) -> Plan:
     """Send the entry on its own, and the exits when it has filled."""
     entry, *exits = orders
-    kind = GroupKind.OCO if len(exits) > 1 else GroupKind.LIST
+    for each in exits if len(exits) > 1 else ():
+        check_held(each)
+    kind = GroupKind.OCO if len(exits) > 1 or never_rests(exits[0]) else GroupKind.LIST
     after = SendAfter(entry.client_order_id, OrderGroup(tuple(exits), kind))
     ours = Plan(duties=(after,), remarks=(_said(entry, "bracket", why),))
     return alone(entry, at=at, closes_at=closes_at) + ours

@@ -43,17 +43,21 @@ class AlpacaRules:
         return 1e-9
 
     def refusal(self, request: OrderRequest, *, position: float, price: float, grouped: bool) -> str:
-        """Return why Alpaca would refuse this order, in its words where it has any, or an empty string."""
+        """Return why Alpaca would refuse this order, in its words where it has any, or an empty string.
+
+        What it does not take as a group is sent piece by piece (`brokers.alpaca.groups`): an exit that waits for its
+        entry is never refused beforehand.
+        """
+        if grouped:
+            return ""
         quantity = request.quantity or 0.0
         opens = position * request.side.sign >= 0
         if is_crypto(request.symbol):
-            return _crypto_refusal(request, position, grouped)
+            return _crypto_refusal(request, position)
         if not opens and quantity > abs(position):
             return f"insufficient qty available for order (requested: {quantity:g}, available: {abs(position):g})"
         if quantity % 1 and opens and request.side is Side.SELL:
             return "fractional orders cannot be sold short"
-        if quantity % 1 and grouped:
-            return "fractional orders must be simple orders"
         if opens and quantity * price < MINIMUM_COST:
             return f"cost basis must be >= minimal amount of order {MINIMUM_COST:g}"
         return ""
@@ -92,11 +96,9 @@ def _wash(request: OrderRequest, other: OrderRequest) -> str:
     return f"potential wash trade detected. use complex orders (reject_reason opposite side {kind} order exists)"
 
 
-def _crypto_refusal(request: OrderRequest, position: float, grouped: bool) -> str:
+def _crypto_refusal(request: OrderRequest, position: float) -> str:
     if request.order_type not in CRYPTO_TYPES:
         return f"invalid order type for crypto order: {request.order_type.value}; it takes market, limit and stop_limit"
-    if grouped:
-        return "crypto orders must be simple orders"
     if request.side is Side.SELL and (request.quantity or 0.0) > position:
         return f"insufficient balance for {request.symbol} (requested: {request.quantity:g}, available: {position:g})"
     return ""

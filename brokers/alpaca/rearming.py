@@ -36,7 +36,8 @@ class Rearming:
         held = tuple(each for each in hold.orders if each not in was_sent and not self._is_over(each))
         if was_sent:
             return [*self._end(held, "another exit has been reached"), *self._without(hold)]
-        if len(held) < len(hold.orders) or telling.has_failed(hold.resting):
+        over = [each for each in hold.orders if self._is_over(each) and self._left(each, hold.resting) is not None]
+        if over or telling.has_failed(hold.resting):
             return [*self._end(held, "the other exit has ended"), *self._without(hold)]
         left = tuple(self._left(each, hold.resting) for each in held)
         filled = tuple(each for each, rest in zip(held, left, strict=True) if rest is None)

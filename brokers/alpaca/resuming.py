@@ -76,8 +76,8 @@ def _duty(duty: Duty, group: OrderGroup, was: Resumed, now: datetime) -> Left:
             name = request.client_order_id
             said = f"{request.symbol}: the order {name} of an earlier run is sent from here at {at:%Y-%m-%d %H:%M} UTC"
             return Left(duties=(duty,), remarks=(said,))
-        case Hold(orders):
-            return Left(holds=((duty, group.position),)) if _open(orders, was) else Left()
+        case Hold():
+            return Left(holds=((duty, group.position),))
         case CancelOthers(names) if was.ended & set(names):
             return Left(steps=tuple(Withdraw(each) for each in names if each not in was.ended))
         case SendAfter(name, exits) if name in was.ended:

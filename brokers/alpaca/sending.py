@@ -13,7 +13,7 @@ from brokers.alpaca.groups import Post
 from brokers.alpaca.line import Line
 from brokers.alpaca.telling import Telling
 from framework.errors import ConnectionLost, ProtocolError, RateLimited
-from framework.model import OrderStatus
+from framework.model import OrderStatus, OrderUpdate
 
 ABSENT = 2
 """How often an order must be looked up in vain before it is taken never to have arrived."""
@@ -81,8 +81,14 @@ class Sending:
         """Look an order up: its end may be known there before it is told."""
         venue_order_id = self._telling.reports.venue_order_id(name)
         if name not in self._telling.over and venue_order_id is not None:
-            found = await self._line.insist(partial(inquire, self._line.endpoint, Inquiry(venue_order_id)))
-            self._telling.see(found)
+            found = await self._line.insist(partial(inquire, self._line.urgent, Inquiry(venue_order_id)))
+            if found is not None:
+                self._telling.see(found)
+            elif name not in self._telling.over:  # what is not there holds nothing
+                why = "Alpaca does not know it any more"
+                self._telling.update(
+                    OrderUpdate(name, venue_order_id, OrderStatus.CANCELED, self._telling.now(), reason=why)
+                )
 
     async def _cancel(self, name: str) -> None:
         attempt = 0

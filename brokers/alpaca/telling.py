@@ -32,12 +32,16 @@ class Telling:
         self.booked: dict[str, tuple[float, float]] = {}
         self.over: set[str] = set()
         self._clock, self._emit, self._follow = clock, emit, follow
-        self._latest = clock.now()
+        self._latest = self._told_at = clock.now()
 
     def now(self) -> datetime:
         """Return venue time, later each time: on a clock that stands, what was heard before is older all the same."""
         self._latest = max(self._clock.now(), self._latest + INSTANT)
         return self._latest
+
+    def after(self, at: datetime | None = None) -> datetime:
+        """Return a time for what follows of what happened at `at`, or of the last news: no earlier than these."""
+        return max(self.now(), at or self._told_at)
 
     def expect(self, post: Post) -> None:
         """Know a POST's orders before it is sent."""
@@ -71,6 +75,7 @@ class Telling:
         if update.status.is_final:
             self.over.add(name)
         log.debug("order %s: %s %s", name, update.status.value, update.reason)
+        self._told_at = max(self._told_at, update.at)
         self._emit(update)
         request = self.requests.get(name)
         traded = self.duties.traded(request, update) if request else []

@@ -150,7 +150,7 @@ class AlpacaDesk:
 
     def price(self, news: Bar | Trade) -> None:
         """Take in a symbol's prices: a bar's, or a trade's."""
-        self._do(self._telling.duties.price(news, self._telling.now()))
+        self._do(self._telling.duties.price(news, self._telling.after(news.end if isinstance(news, Bar) else news.at)))
 
     async def catch_up(self) -> None:
         """Do what is due by now, and wait until nothing is under way."""
@@ -232,17 +232,16 @@ class AlpacaDesk:
         self._stir()
         for each in found.decided:
             self._telling.update(each)
-        self._do(self._telling.duties.begin(duties, self._telling.now()))
+        self._do(self._telling.duties.begin(duties, self._telling.after()))
         return Plan(found.posts, holds)
 
     def _older(self, duties: Sequence[Duty]) -> tuple[tuple[Hold, ...], tuple[Duty, ...]]:
         """Return the orders to hold that an earlier run may have sent, and what else is to be done."""
-        older = [
-            isinstance(each, Hold) and any(name.client_order_id in self._earlier for name in each.orders)
-            for each in duties
-        ]
-        holds = tuple(each for each, is_older in zip(duties, older, strict=True) if is_older and isinstance(each, Hold))
-        return holds, tuple(each for each, is_older in zip(duties, older, strict=True) if not is_older)
+        older = tuple(each for each in duties if isinstance(each, Hold) and self._is_earlier(each))
+        return older, tuple(each for each in duties if each not in older)
+
+    def _is_earlier(self, hold: Hold) -> bool:
+        return any(each.client_order_id in self._earlier for each in hold.orders)
 
     async def _held(self, found: Plan, position: float) -> None:
         """Hold what an earlier run may have sent, when what rests beside it is known."""

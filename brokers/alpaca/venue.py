@@ -28,10 +28,11 @@ class AlpacaVenue:
     def __init__(
         self, *, paper: bool = True, key: str | None = None, secret: str | None = None, base_url: str | None = None
     ) -> None:
-        from brokers.alpaca.address import address
+        from brokers.alpaca.endpoint import LIVE_URL, PAPER_URL
+        from feeds.alpaca.address import address
 
         self.paper = paper
-        self._base_url = address(base_url, paper=paper)
+        self._base_url = address(base_url, PAPER_URL if paper else LIVE_URL)
         self._given = (key, secret)
         self._is_elsewhere = base_url is not None
 
@@ -47,9 +48,10 @@ class AlpacaVenue:
     @property
     def is_real(self) -> bool:
         """Whether real money is at stake: not on this machine, and not on paper, or at the live host all the same."""
-        from brokers.alpaca.address import is_live_host, is_on_this_machine
+        from brokers.alpaca.endpoint import LIVE_URL
+        from feeds.alpaca.address import is_on_this_machine, is_same_host
 
-        return not is_on_this_machine(self._base_url) and (not self.paper or is_live_host(self._base_url))
+        return not is_on_this_machine(self._base_url) and (not self.paper or is_same_host(self._base_url, LIVE_URL))
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from ipaddress import ip_address
 from types import TracebackType
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
+from feeds.alpaca.address import is_on_this_machine
 from feeds.alpaca.protocol import DATA_URL, NAME, SERVICE, VARIABLES, Answer, BarsQuery, Page, bars_exchange
 from feeds.cache import BarCache
 from feeds.fetch import Fetch
@@ -56,7 +56,7 @@ class Series:
 
     def credentials(self) -> Credentials | None:
         """Return the keys; crypto, and a server on this machine, may do without."""
-        if self.crypto or is_loopback(urlsplit(self.base_url).hostname or ""):
+        if self.crypto or is_on_this_machine(self.base_url):
             return config.find_credentials(SERVICE, VARIABLES, self.given)
         return config.require_credentials(SERVICE, VARIABLES, self.given)
 
@@ -84,14 +84,6 @@ class Series:
             base_url=self.base_url,
             credentials=credentials,
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class Download:

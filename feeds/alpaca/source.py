@@ -9,12 +9,12 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, urlsplit
 
 import numpy as np
 
 from feeds.alpaca import protocol, stream
-from feeds.alpaca.download import Download, Series, is_loopback
+from feeds.alpaca.address import address, is_on_this_machine
+from feeds.alpaca.download import Download, Series
 from feeds.alpaca.feed import Feed, check_live
 from feeds.cache import BarCache
 from feeds.checks import check_range, symbol_list
@@ -108,7 +108,7 @@ class AlpacaBars:
         self.end = when.parse(end, self.calendar.zone, is_end=True, name="end")
         check_range(self.start, self.end)
         self._given = (key, secret)
-        self._base_url = _base_url(base_url)
+        self._base_url = address(base_url, protocol.DATA_URL)
         self._cache = cache
         self._progress = progress
         self._now = now
@@ -185,8 +185,7 @@ class AlpacaBars:
     @property
     def _is_kept(self) -> bool:
         """Whether bars are kept in the cache: each sandbox has its own, and perhaps the address of another."""
-        host = urlsplit(self.base_url).hostname or ""
-        return self._cache is not False and not (self._cache is None and is_loopback(host))
+        return self._cache is not False and not (self._cache is None and is_on_this_machine(self.base_url))
 
     def _range(self) -> tuple[datetime, datetime]:
         if self.feed == protocol.TEST:
@@ -314,25 +313,3 @@ def _asof(asof: str | date | None) -> str | None:
         return asof if asof == "-" else str(date.fromisoformat(asof))
     except ValueError:
         raise ConfigError(f'asof {asof!r} is not a day; try asof="2026-01-05", or "-" for no renaming') from None
-
-
-def _base_url(asked: str | None) -> str:
-    """Return the server's address; secrets go over TLS, or stay on this machine."""
-    if asked is None:
-        return protocol.DATA_URL
-    parts = _parts(asked)
-    is_plain = not (parts.query or parts.fragment or parts.username is not None)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not is_plain:
-        raise ConfigError('base_url is not an address that can be used; try base_url="http://127.0.0.1:8000"')
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
-        raise ConfigError(f"base_url {asked} would send the keys in the clear; try https://{parts.netloc}")
-    return asked.rstrip("/")
-
-
-def _parts(address: str) -> SplitResult:
-    try:
-        parts = urlsplit(address)
-        parts.port  # noqa: B018 - reading it is what checks it
-    except ValueError:
-        return SplitResult("", "", "", "", "")
-    return parts

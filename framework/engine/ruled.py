@@ -145,7 +145,7 @@ class RuledBroker(bt.brokers.BackBroker):
                 order_request(order, symbol_of(order.data), str(order.ref)),
                 position=self.getposition(order.data).size,
                 price=order.data.close[0],
-                grouped=order.parent is not None or not order.transmit,
+                grouped=order.parent is not None,
             )
         )
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from framework.live.bridge import Bridge
+from framework.live.cancels import Cancels, Ending, overtaken
 from framework.live.commands import Cancel, Command, Idle, Instant, Replace, Submit
 from framework.live.slices import Slice, Slicer
-from framework.model import Bar, Link, OrderGroup, OrderUpdate, Snapshot, Trade
+from framework.model import Bar, Link, OrderGroup, OrderStatus, OrderUpdate, Snapshot, Trade
 from framework.ports import Desk, LiveSource, LiveVenue, News, Resumed, Session
 
 log = logging.getLogger("switchback.live")
@@ -24,6 +26,9 @@ log = logging.getLogger("switchback.live")
 TOGETHER = 1.0
 """Seconds that an order waits, at most, for the one sent before it for the same symbol to be answered."""
 
+
+ENDING = 3.0
+"""Seconds that an order waits, at most, for the end of one of its symbol that was cancelled before it."""
 
 PATIENCE = 5.0
 """Seconds that the end of a session waits, at most, for orders and cancels that are on their way."""
@@ -48,7 +53,8 @@ class Hub:
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked: set[asyncio.Task[None]] = set()
-        self._sending: dict[str, asyncio.Task[None]] = {}
+        self._lanes: dict[str, asyncio.Task[None]] = {}
+        self._cancels = Cancels()
         self._grace: asyncio.Task[None] | None = None
         self._handled = 0
         self.desk: Desk = venue.open(session, self._emit_of_desk)
@@ -62,6 +68,8 @@ class Hub:
                 self.desk.price(news)
             case Link():
                 self._linked(news)
+            case OrderUpdate():
+                self._cancels.hear(news)
         if isinstance(news, OrderUpdate) and self._missed is not None:
             self._missed.append(news)
         elif self.gathers and isinstance(news, Bar | OrderUpdate):
@@ -102,6 +110,8 @@ class Hub:
 
     async def trade(self, resumed: Sequence[Resumed] = ()) -> None:
         """Begin to follow orders, those of an earlier run too; return when what was missed has been told."""
+        for each in resumed:
+            self._cancels.know(each.group)
         if resumed:
             self._missed = []
             self.desk.resume(resumed)
@@ -180,9 +190,12 @@ class Hub:
         """Begin to carry out a command."""
         match command:
             case Submit(group):
-                self._submit(group)
+                self._cancels.know(group)
+                endings = self._cancels.before(group)
+                self._in_lane(group.orders[0].symbol, partial(self._submitted, group, endings))
             case Cancel(client_order_id):
-                self._ask(self.desk.cancel(client_order_id))
+                self._cancels.ask(client_order_id)
+                self._cancel(client_order_id)
             case Replace(client_order_id, request):
                 self._ask(self.desk.replace(client_order_id, request))
             case Idle(taken):
@@ -195,18 +208,38 @@ class Hub:
         task.add_done_callback(self._asked.discard)
         return task
 
-    def _submit(self, group: OrderGroup) -> None:
-        """Send what is for one symbol in the order in which it was asked for; in lock-step everything."""
-        lane = "" if self.gathers else group.orders[0].symbol
-        self._sending[lane] = self._ask(self._after(self._sending.get(lane), group))
+    def _cancel(self, client_order_id: str) -> None:
+        """Cancel at once; in lock-step in its turn, so that a session comes out alike each time."""
+        if self.gathers:
+            self._in_lane("", partial(self._cancelled, client_order_id))
+        else:
+            self._ask(self.desk.cancel(client_order_id))
 
-    async def _after(self, before: asyncio.Task[None] | None, group: OrderGroup) -> None:
-        if before is not None and not before.done():
-            patience = 0.1 * TOGETHER if group.is_exit else TOGETHER
-            await self._done(before, None if self.gathers else patience)
+    def _in_lane(self, symbol: str, work: Callable[[asyncio.Task[None] | None], Coroutine[Any, Any, None]]) -> None:
+        """Do what is for one symbol in the order in which it was asked for; in lock-step everything."""
+        lane = "" if self.gathers else symbol
+        self._lanes[lane] = self._ask(work(self._lanes.get(lane)))
+
+    async def _cancelled(self, client_order_id: str, before: asyncio.Task[None] | None) -> None:
+        await self._done(before, None)
+        await self.desk.cancel(client_order_id)
+
+    async def _submitted(self, group: OrderGroup, endings: list[Ending], before: asyncio.Task[None] | None) -> None:
+        """Send a group, after what was asked for before it: an exit is not held up by an entry without an answer."""
+        patience = 0.1 * TOGETHER if group.is_exit else TOGETHER
+        await self._done(before, None if self.gathers else patience)
+        for each in endings:
+            await self._done(asyncio.ensure_future(each.over.wait()), ENDING)
+        if why := overtaken(group, endings):
+            for request in group.orders:
+                self.emit(OrderUpdate(request.client_order_id, "", OrderStatus.REJECTED, self._clock.now(), reason=why))
+            return
         await self.desk.submit(group)
 
-    async def _done(self, task: asyncio.Future[None], seconds: float | None) -> None:
+    async def _done(self, task: asyncio.Future[Any] | None, seconds: float | None) -> None:
+        """Wait until something is done, at most so long; None is done."""
+        if task is None or task.done():
+            return
         waits: set[asyncio.Future[Any]] = {task}
         pause = None if seconds is None else asyncio.ensure_future(self._clock.sleep(seconds))
         if pause is not None:

@@ -13,8 +13,10 @@ from framework.ports import AsyncHttp, Clock
 
 log = logging.getLogger("switchback.live")
 
-ACCOUNT = 60.0
-"""Seconds between two looks at the account: has anybody else traded what the session holds?"""
+ACCOUNT = 40.0
+"""Seconds between two looks at the account: has anybody else traded what the session holds?
+
+It also keeps a connection warm, which would be dropped after fifty: the next order finds it open."""
 
 TIME = 1.0
 """Seconds between two looks at a sandbox's clock."""

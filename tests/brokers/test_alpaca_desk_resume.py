@@ -187,15 +187,24 @@ def test_the_other_of_our_pair_is_cancelled_where_the_first_had_ended() -> None:
             assert (trader.statuses(STOP), trader.last(LIMIT).status) == ([], S.CANCELED)
 
 
-@pytest.mark.parametrize("kind", [OrderType.TRAILING_STOP_LIMIT, OrderType.MARKET_ON_CLOSE])
-def test_what_was_only_kept_here_has_ended_with_the_process(kind: OrderType) -> None:
-    """As the remark said that it would."""
-    order = spy(order_type=kind, trail_amount=1.0)
-    with market(*[100.0] * 5, opens=CLOSE - timedelta(minutes=6)) as sandbox:
-        was = Crash(sandbox, order).before(plays=1)
+def test_a_late_order_whose_time_passed_meanwhile_is_rejected() -> None:
+    """The close that it was for is over, or nearly."""
+    with market(*[100.0] * 7, opens=CLOSE - timedelta(minutes=6)) as sandbox:
+        was = Crash(sandbox, spy(order_type=OrderType.MARKET_ON_CLOSE)).before(plays=1)
+        sandbox.step(4)
         with resumed(sandbox, was) as trader:
-            trader.listen().play(2)
+            trader.listen()
             assert (trader.statuses(), trader.made) == ([S.REJECTED], 0)
+
+
+def test_a_late_order_whose_time_has_not_come_goes_on() -> None:
+    """It is sent when it was to be, and the user is told again."""
+    with market(*[100.0] * 7, opens=CLOSE - timedelta(minutes=6)) as sandbox:
+        was = Crash(sandbox, spy(order_type=OrderType.MARKET_ON_CLOSE)).before(plays=1)
+        with resumed(sandbox, was) as trader:
+            trader.listen().play(6)
+            assert (trader.statuses()[-1:], trader.made) == ([S.FILLED], 1)
+            assert any("of an earlier run is sent from here" in each for each in trader.remarks)
 
 
 def test_news_of_an_order_that_was_taken_for_lost_cancel_it() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.alpaca.amounts import money_text, price_text, quantity_text
-from brokers.alpaca.groups import Expire, SendAt, Trail
+from brokers.alpaca.groups import Expire, Hold, SendAt
 from brokers.alpaca.orders import changes
 from framework.errors import ConfigError, Unsupported
 from framework.model import OrderStatus, OrderType, TimeInForce
@@ -78,7 +78,7 @@ def test_a_trailing_stop_with_a_limit_is_ours_and_says_so() -> None:
     """Nothing is sent, the price is followed, and the user knows that it ends with the process."""
     request = order(order_type=OrderType.TRAILING_STOP_LIMIT, trail_amount=1.0, limit_price=99.0)
     found = planned(request)
-    assert (found.posts, found.duties) == ((), (Trail(request),))
+    assert (found.posts, found.duties) == ((), (Hold((request,), NOW, is_exit=False),))
     assert "ends with this process" in found.remarks[0]
 
 
@@ -109,11 +109,11 @@ GTD = TimeInForce.GTD
     ],
 )
 def test_the_shortest_time_in_force_that_covers_it(more: dict[str, Any], told: str, ends_at: Any) -> None:
-    """What lasts too long at the venue is ended by us; nothing of it needs saying."""
+    """What lasts too long at the venue is ended by us; it is said where the order would outlive us."""
     found = planned(order(**{"limit_price": 100.0, **more}))
     assert found.posts[0].body["time_in_force"] == told
     assert found.duties == (() if ends_at is None else (Expire("run-1-1", ends_at),))
-    assert found.remarks == ()
+    assert len(found.remarks) == (told == "gtc" and ends_at is not None)
 
 
 @pytest.mark.parametrize(

@@ -69,11 +69,14 @@ def test_an_order_that_opens_is_worth_a_dollar() -> None:
     assert refusal(request(Side.SELL, 0.005), position=0.005) == ""
 
 
-def test_groups_are_for_whole_shares_of_equities() -> None:
-    """Neither a fraction nor crypto comes in a bracket."""
-    assert "simple" in refusal(request(Side.BUY, 1.5), grouped=True)
-    assert "simple" in refusal(request(Side.BUY, 1, "BTC/USD"), grouped=True)
-    assert refusal(request(Side.BUY, 2), grouped=True) == ""
+@pytest.mark.parametrize(
+    "exit_",
+    [request(Side.SELL, 1.5), request(Side.SELL, 0.1, "BTC/USD"), request(Side.SELL, 1, "BTC/USD", OrderType.STOP)],
+)
+def test_an_exit_that_waits_for_its_entry_is_not_refused(exit_: OrderRequest) -> None:
+    """What it closes is not there yet, and what Alpaca does not take as a bracket is sent piece by piece."""
+    assert refusal(exit_) != ""
+    assert refusal(exit_, grouped=True) == ""
 
 
 def resting(side: Side, kind: OrderType, price: float | None = None, grouped: bool = False) -> Resting:

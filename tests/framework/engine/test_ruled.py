@@ -137,11 +137,17 @@ def test_without_a_venue_nothing_is_rounded_or_refused() -> None:
     assert result.orders["status"].tolist() == ["Completed", "Completed"]
 
 
-def test_a_refused_leg_takes_its_whole_bracket_with_it() -> None:
-    """A bracket of half a share is refused as a whole: no leg is left behind at the broker."""
-    result = sent(("buy_bracket", {"size": 0.5, "price": 99.0, "stopprice": 95.0, "limitprice": 105.0}))
+def test_a_refused_entry_takes_its_whole_bracket_with_it() -> None:
+    """Half a share is not sold short: no exit is left behind at the broker."""
+    result = sent(("sell_bracket", {"size": 0.5, "price": 101.0, "stopprice": 105.0, "limitprice": 95.0}))
     assert result.orders["status"].tolist() == ["Rejected"] * 3
     assert result.strategy.broker.get_orders_open() == []
+
+
+def test_a_bracket_of_a_fraction_is_taken() -> None:
+    """Live it is sent piece by piece."""
+    result = sent(("buy_bracket", {"size": 0.5, "price": 101.0, "stopprice": 95.0, "limitprice": 105.0}))
+    assert "Rejected" not in result.orders["status"].tolist()
 
 
 def test_crypto_has_rules_of_its_own() -> None:

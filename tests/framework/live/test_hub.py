@@ -16,6 +16,7 @@ from framework.live.hub import Hub
 from framework.live.slices import Slicer
 from framework.model import (
     Bar,
+    Fill,
     Link,
     OrderGroup,
     OrderRequest,
@@ -178,6 +179,58 @@ def test_an_exit_waits_a_tenth_as_long() -> None:
         return desk.asked
 
     assert on_hub(steps) == ["entry", "exit"]
+
+
+def test_a_close_waits_for_the_stop_that_was_cancelled_before_it() -> None:
+    """The venue holds the shares for the stop until it has ended: only then does the close go."""
+
+    async def steps(hub: Hub, desk: Desk, clock: VirtualClock) -> list[Any]:
+        hub.obey(order("stop", side=Side.SELL, position=10))
+        await turns()
+        hub.obey(Cancel("stop"))
+        hub.obey(order("close", side=Side.SELL, position=10))
+        hub.obey(order("other", "IBM"))
+        await turns()
+        at_once = list(desk.asked)
+        hub.emit(OrderUpdate("stop", "v", OrderStatus.CANCELED, T0))
+        await turns()
+        return [at_once, desk.asked[-1]]
+
+    assert on_hub(steps) == [["stop", "cancel stop", "other"], "close"]
+
+
+def test_a_close_whose_stop_filled_instead_is_not_sent() -> None:
+    """It would open a position on the other side: it is rejected, and told why."""
+    fill = Fill("e", 10, 9.5, T0)
+
+    async def steps(hub: Hub, desk: Desk, clock: VirtualClock) -> list[Any]:
+        hub.obey(order("stop", side=Side.SELL, position=10))
+        await turns()
+        hub.obey(Cancel("stop"))
+        hub.obey(order("close", side=Side.SELL, position=10))
+        hub.emit(OrderUpdate("stop", "v", OrderStatus.FILLED, T0, fill))
+        await turns()
+        return [desk.asked, [(each.client_order_id, each.status, each.reason) for each in news(hub)][1:]]
+
+    asked, ((name, status, reason),) = on_hub(steps)
+    assert asked == ["stop", "cancel stop"]
+    assert (name, status) == ("close", OrderStatus.REJECTED)
+    assert "has filled 10 instead" in reason
+
+
+def test_a_cancel_without_an_end_does_not_hold_an_exit_up_for_ever() -> None:
+    """After three seconds it goes all the same, and the venue judges."""
+
+    async def steps(hub: Hub, desk: Desk, clock: VirtualClock) -> list[Any]:
+        hub.obey(order("stop", side=Side.SELL, position=10))
+        await turns()
+        hub.obey(Cancel("stop"))
+        hub.obey(order("close", side=Side.SELL, position=10))
+        await clock.advance(3.01)
+        await turns()
+        return desk.asked
+
+    assert on_hub(steps) == ["stop", "cancel stop", "close"]
 
 
 def test_what_ends_an_adapter_ends_the_session() -> None:
