@@ -1,6 +1,6 @@
 PYTHON ?= python
 
-.PHONY: check test check-all bench
+.PHONY: check test check-all drill bench
 
 check:  ## lint, types, import rules
 	$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .
@@ -19,6 +19,9 @@ check-all:  ## the tests on every later CPython this machine has
 	    .venvs/$$version/bin/python -m pytest || exit 1; \
 	  fi; \
 	done
+
+drill:  ## whole sessions in which everything goes wrong: many more seeds than the tests, and a kill at every point
+	DRILL_SEEDS=2000 DRILL_RUNNING=200 DRILL_SOCKETS=200 DRILL_CRASH=all $(PYTHON) -m pytest tests/drills
 
 bench:  ## ratios against peers and floors; the peers come with `pip install -e ".[bench]"`
 	$(PYTHON) benchmarks/engine.py

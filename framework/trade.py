@@ -47,7 +47,7 @@ from framework.live.slices import Slicer
 from framework.live.story import Story
 from framework.live.transport import AioHttp
 from framework.live.windows import Cut, Growing
-from framework.model import Remark, Snapshot, Timeframe
+from framework.model import OrderUpdate, Remark, Snapshot, Timeframe
 from framework.ports import Clock, LiveSource, LiveVenue, Session, Warmup
 from framework.result import Result
 from framework.retries import Patience
@@ -124,10 +124,14 @@ def trade(
         ground.records.commit([(START, ground.name, start)])
         ground.records.tell()
         ground.io.call(ground.hub.trade(ground.past.resumed()))
+        missed: tuple[OrderUpdate, ...] = ()
+        if ground.past.run:
+            account, missed = ground.io.call(_caught_up(ground.hub))
+            warmup, need = _at_least_one(warmup, need)
         at = ground.clock.now()
         feeds = fed([UpTo(source, at) for source in sources], longer, warmup, need)
         ground.io.call(_following(ground, sources, feeds))
-        return _Session(ground, piece, venue, live, feeds, cash, account, [word] if word else []).played()
+        return _Session(ground, piece, venue, live, feeds, cash, account, missed, [word] if word else []).played()
 
 
 def _opened(
@@ -171,6 +175,17 @@ def _opened(
     return Ground(name, clock, records, past, io, control, hub, heard, base_url)
 
 
+async def _caught_up(hub: Hub) -> tuple[Snapshot, tuple[OrderUpdate, ...]]:
+    """Return the account as it is now, and what became of an earlier run's orders until now."""
+    account = await hub.snapshot()
+    return account, hub.missed()
+
+
+def _at_least_one(warmup: Warmup | Auto, need: MinimumPeriods) -> tuple[Warmup | Auto, MinimumPeriods]:
+    """Ask for a bar before the first: what a session held before has a price, and a trade that ends a time."""
+    return warmup or 1, lambda kinds: [max(periods, 2) for periods in need(kinds)]
+
+
 async def _following(ground: Ground, sources: Sequence[LiveSource], feeds: Sequence[Feed]) -> None:
     """Follow every source from the end of its history on, and the clock."""
     hub = ground.hub
@@ -198,6 +213,7 @@ class _Session:
     feeds: Sequence[Feed]
     cash: float
     account: Snapshot
+    missed: Sequence[OrderUpdate]
     notes: list[str]
 
     def played(self) -> Result:
@@ -243,6 +259,8 @@ class _Session:
         """Give the broker what the session had before, and what it is to adopt."""
         past, records = self.ground.past, self.ground.records
         resume(broker, strategy, datas, past)
+        for update in self.missed:
+            broker.take(update)
         if past.run:
             check_start(broker, self.account)
         adopt(broker, strategy, datas, self.live.adopt, self.account)

@@ -167,11 +167,14 @@ class Book:
         return held.id
 
     def reject(self, order_id: str, at: datetime) -> None:
-        """Let the venue reject an order that it had taken."""
+        """Let the venue reject an order that it had taken; what hangs on it is cancelled."""
         entry = self.find(order_id)
         self.core.withdraw(order_id, at, State.REJECTED)
         entry.failed_at = at
         self._end("rejected", entry, at)
+        for leg in entry.legs:
+            if self.entries[leg].is_live:
+                self.cancel(leg, at)
 
     def say_cancel_rejected(self, order_id: str, at: datetime) -> None:
         """Tell that a cancel was not carried out: the order stays as it is."""

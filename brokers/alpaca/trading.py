@@ -311,7 +311,7 @@ class AlpacaDesk:
     def _due(self) -> None:
         now = self._clock.now()
         self._do(self._telling.duties.due(now))
-        if self._is_up and now - self._looked_at >= self._habits.stale / 4:
+        if self._is_up is not None and now - self._looked_at >= self._habits.stale / 4:
             self._looked_at = now
             self._look_at_the_silent()
 

@@ -5,6 +5,8 @@ The ledger, the strategy's trades and the recorder take them in; the strategy is
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -16,8 +18,9 @@ from framework.engine.live_data import number
 
 def take_in(strategy: Any, told: Any) -> None:
     """Let an order's fills, as `notify` copied it, change the strategy's trades and the record of what is open."""
-    simulated, told.p.simulated = told.p.simulated, True  # its feed may have no bar yet
-    strategy._addnotification(told, quicknotify=False)
+    simulated, told.p.simulated = told.p.simulated, True
+    with _some_time(told.data, told.executed.exbits[-1].dt):
+        strategy._addnotification(told, quicknotify=False)
     told.p.simulated = simulated
     strategy._tradespending.clear()
     _date_trade(strategy, told)
@@ -35,6 +38,17 @@ def settle(broker: Any, strategy: Any, data: Any, size: float, price: float, at:
     book(broker, order, _whole(abs(delta)), price, number(at))
     broker.cash = cash
     take_in(strategy, order.clone())
+
+
+@contextmanager
+def _some_time(data: Any, at: float) -> Iterator[None]:
+    """Let a feed that has no bar yet have a time: a trade that closes asks it for one."""
+    if len(data.datetime):
+        yield
+        return
+    data.datetime.forward(at)
+    yield
+    data.datetime.backwards()
 
 
 def _date_trade(strategy: Any, told: Any) -> None:

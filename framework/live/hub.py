@@ -49,6 +49,7 @@ class Hub:
         self.bridge, self.session, self.gathers = bridge, session, gathers
         self._clock, self._slicer = session.clock, slicer
         self._kept: list[Bar | OrderUpdate] = []
+        self._missed: list[OrderUpdate] | None = None
         self._up: set[str] = set()
         self._awaited = 0
         self._stirred = asyncio.Event()
@@ -75,7 +76,9 @@ class Hub:
                 self._linked(news)
             case OrderUpdate():
                 self._cancels.hear(news)
-        if self.gathers and isinstance(news, Bar | OrderUpdate):
+        if isinstance(news, OrderUpdate) and self._missed is not None:
+            self._missed.append(news)
+        elif self.gathers and isinstance(news, Bar | OrderUpdate):
             self._kept.append(news)
         elif isinstance(news, Bar):
             self._sliced(self._slicer.add(news, self._clock.monotonic()))
@@ -116,8 +119,14 @@ class Hub:
         for each in resumed:
             self._cancels.know(each.group)
         if resumed:
+            self._missed = []
             self.desk.resume(resumed)
         await self._started(self.desk.listen())
+
+    def missed(self) -> tuple[OrderUpdate, ...]:
+        """Take what was told of an earlier run's orders so far; from now on the bridge carries it."""
+        missed, self._missed = self._missed or [], None
+        return tuple(missed)
 
     async def listen(self, source: LiveSource, since: Mapping[str, datetime]) -> None:
         """Begin to follow a source; return when it is up."""

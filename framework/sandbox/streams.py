@@ -17,7 +17,7 @@ from framework.sandbox.market import Market
 FAULTS = {
     "drop": "cut the socket without a word, before the next message",
     "mute": "send nothing more on the socket, which stays open (count: messages swallowed, 0 all)",
-    "half_closed": "neither send nor read any more: pings stay unanswered",
+    "half_closed": "neither send nor read any more: pings stay unanswered, the slot taken (seconds, 90)",
     "slow": "hold each message back (seconds)",
     "zombie": "keep the connection's slot after it has closed (seconds, 90)",
 }
@@ -70,9 +70,8 @@ class Connection:
         if take("drop", self.stream, **facts):
             self.market.lost[self.stream] += count
             return self.cut()
-        if take("half_closed", self.stream, **facts):
-            self.is_deaf = True
-            self._pause()
+        if half := take("half_closed", self.stream, **facts):
+            self._go_deaf(half.seconds(ZOMBIE_SECONDS))
         if self.is_deaf or take("mute", self.stream, **facts):
             return None
         if slow := take("slow", self.stream, **facts):
@@ -91,7 +90,10 @@ class Connection:
         zombie = self.market.faults.take("zombie", self.stream)
         slots.free(self, zombie.seconds(ZOMBIE_SECONDS) if zombie else 0.0)
 
-    def _pause(self) -> None:
+    def _go_deaf(self, seconds: float) -> None:
+        """Say and hear nothing more. Who does not read does not see the client leave either: time ends it."""
+        self.is_deaf = True
+        asyncio.get_running_loop().call_later(seconds, self.cut)
         if isinstance(self._request.transport, asyncio.Transport):
             self._request.transport.pause_reading()
 

@@ -66,6 +66,15 @@ def test_a_bracket_holds_its_exits_until_the_entry_has_filled() -> None:
     assert venue.told() == [("fill", "limit"), ("canceled", "stop")]
 
 
+def test_a_rejected_entry_takes_its_exits_with_it() -> None:
+    """They would be held for ever: nothing could wake them."""
+    venue = Venue()
+    entry = venue.send(**bracket(105, 95))
+    venue.book.reject(entry["id"], venue.now)
+    assert [each.status for each in venue.book.entries.values()] == ["rejected", "canceled", "canceled"]
+    assert not list(venue.book.live)
+
+
 def test_where_a_bar_reaches_both_exits_the_stop_comes_first() -> None:
     """As in Backtrader's own brackets: the careful reading of a bar that holds both."""
     venue = Venue(100, 100, 100, (100, 106, 94, 100))
