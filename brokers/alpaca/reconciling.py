@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from brokers.alpaca.answers import Ground, Refused
@@ -16,6 +16,9 @@ from brokers.alpaca.staleness import Staleness
 from brokers.alpaca.telling import Telling
 from framework.live.clock import pace
 
+SHORTEST = timedelta(seconds=1.5)
+"""The least I/O time after which an order of which nothing is heard is looked up."""
+
 NEVER = "it never reached Alpaca: the program stopped before it was sent; nothing was sent again"
 
 
@@ -24,8 +27,9 @@ class Reconciling:
 
     def __init__(self, line: Line, telling: Telling, is_in_flight: Callable[[str], bool]) -> None:
         self._line, self._telling, self._is_in_flight = line, telling, is_in_flight
-        hurry = max(pace(line.clock), 1.0)  # in a sandbox that runs fast, seconds are no time to wait for an answer
-        self.staleness = Staleness(line.habits.stale * hurry, line.habits.longest_stale * hurry)
+        habits = line.habits
+        least = SHORTEST * pace(line.clock)  # in a sandbox that runs fast, seconds are no time to wait for an answer
+        self.staleness = Staleness(max(habits.stale, least), max(habits.longest_stale, least))
         self._gone: set[Inquiry] = set()
 
     async def catch_up(self, since: datetime) -> None:
