@@ -71,7 +71,7 @@ class AlpacaRules:
     ) -> str:
         """Return why Alpaca would refuse this order now: a stop beyond the market, shares spoken for, a wash trade."""
         sign = request.side.sign
-        if request.order_type is OrderType.STOP and not grouped and (price - (request.stop_price or price)) * sign >= 0:
+        if request.order_type is OrderType.STOP and (price - (request.stop_price or price)) * sign >= 0:
             return f"stop price must be {'greater' if sign > 0 else 'less'} than current price"
         if is_crypto(request.symbol):
             return ""

@@ -7,6 +7,7 @@ nothing is told before an instant is over, and then all of it together (`framewo
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -29,6 +30,8 @@ TOGETHER = 1.0
 
 ENDING = 3.0
 """Seconds that an order waits, at most, for the end of one of its symbol that was cancelled before it."""
+
+_CANCELS_FIRST = 1_000_000_000
 
 PATIENCE = 5.0
 """Seconds that the end of a session waits, at most, for orders and cancels that are on their way."""
@@ -54,7 +57,10 @@ class Hub:
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked: set[asyncio.Task[None]] = set()
         self._lanes: dict[str, asyncio.Task[None]] = {}
-        self._cancels = Cancels()
+        self._cancels, self._counted = Cancels(), itertools.count(1)
+        self._mates: dict[str, list[str]] = {}
+        self.turns: dict[str, int] = {}
+        """In lock-step, for each order in which turn something was last asked of it."""
         self._grace: asyncio.Task[None] | None = None
         self._handled = 0
         self.desk: Desk = venue.open(session, self._emit_of_desk)
@@ -190,10 +196,12 @@ class Hub:
         """Begin to carry out a command."""
         match command:
             case Submit(group):
+                self._turn(group)
                 self._cancels.know(group)
                 endings = self._cancels.before(group)
                 self._in_lane(group.orders[0].symbol, partial(self._submitted, group, endings))
             case Cancel(client_order_id):
+                self._turn_again(client_order_id)
                 self._cancels.ask(client_order_id)
                 self._cancel(client_order_id)
             case Replace(client_order_id, request):
@@ -207,6 +215,19 @@ class Hub:
         self._asked.add(task)
         task.add_done_callback(self._asked.discard)
         return task
+
+    def _turn(self, group: OrderGroup) -> None:
+        if self.gathers:
+            names = [each.client_order_id for each in group.orders]
+            self.turns |= {each: next(self._counted) for each in names}
+            self._mates |= dict.fromkeys(names, names)
+
+    def _turn_again(self, client_order_id: str) -> None:
+        """An order that is cancelled comes before all that is sent, as in a backtest, and then what ends with it."""
+        if self.gathers:
+            mates = self._mates.get(client_order_id, [])
+            ending = [client_order_id, *(each for each in mates if each != client_order_id)]
+            self.turns |= {each: next(self._counted) - _CANCELS_FIRST for each in ending}
 
     def _cancel(self, client_order_id: str) -> None:
         """Cancel at once; in lock-step in its turn, so that a session comes out alike each time."""

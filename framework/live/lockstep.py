@@ -121,7 +121,7 @@ class LockStep:
     def _hand_on(self, at: datetime) -> None:
         kept = self._hub.gathered()
         bars = [each for each in kept if isinstance(each, Bar)]
-        updates = in_turn([each for each in kept if isinstance(each, OrderUpdate)], at)
+        updates = in_turn([each for each in kept if isinstance(each, OrderUpdate)], at, self._hub.turns)
         for end in sorted({bar.end for bar in bars if bar.end < at}):
             # What was backfilled: earlier instants, each with a `next` of its own.
             self._hub.bridge.post(Instant(end, tuple(bar for bar in bars if bar.end == end)))
@@ -134,19 +134,20 @@ class LockStep:
             self._hub.bridge.post(Instant(at, present, updates))
 
 
-def in_turn(updates: Sequence[OrderUpdate], at: datetime) -> tuple[OrderUpdate, ...]:
+def in_turn(updates: Sequence[OrderUpdate], at: datetime, turns: Mapping[str, int]) -> tuple[OrderUpdate, ...]:
     """Return news of orders so that a session comes out alike each time; those of one order stay in their order.
 
     What an instant brought keeps the venue's order. What happened before it was learned from answers and from the
-    stream, and which of them is read first is chance: it goes by when it happened, then by the orders.
+    stream, and which of them is read first is chance: it goes by when it happened, then by the turn in which
+    something was last asked of the order.
     """
     reached: dict[str, datetime] = {}
     keyed = []
     for each in updates:
-        when = reached[each.client_order_id] = max(each.at, reached.get(each.client_order_id, each.at))
-        name = each.client_order_id if when < at else ""
-        keyed.append((min(when, at), len(name), name, each))
-    return tuple(each for *_, each in sorted(keyed, key=lambda row: row[:3]))
+        name = each.client_order_id
+        when = reached[name] = max(each.at, reached.get(name, each.at))
+        keyed.append((min(when, at), turns.get(name, 0) if when < at else -1, each))
+    return tuple(each for *_, each in sorted(keyed, key=lambda row: row[:2]))
 
 
 def _instant(text: str | None) -> datetime | None:
