@@ -95,7 +95,7 @@ def play(asked: dict[str, Any]) -> None:
     points = Points(asked["kill_at"]).set_all()
     source, venue = quick(asked["url"], asked["key"], asked["secret"], asked["symbols"])
     params = {"seed": asked["seed"], "until": datetime.fromisoformat(asked["until"]), "appetite": 0.6}
-    piece = Piece(Hungry, params, venue, CASH, 0.0, 0.0, None, (), None, False)
+    piece = Piece(Hungry, params, venue, CASH, 0.0, 0.0, None, (), None, True)
     live = Live(session=SESSION, durable="OFF")
     result = trade(piece, [source], venue, (), 0, lambda kinds: [1 for _ in kinds], live, Rig(http=quick_http))
     (folder / "end.json").write_text(json.dumps({**left(result), "points": points.count}))

@@ -83,7 +83,7 @@ class Scene:
     longer: tuple[Timeframe, ...] = ()
 
     def piece(self, venue: AlpacaVenue) -> Piece:
-        return Piece(self.strategy, dict(self.params), venue, CASH, 0.0, 0.0, None, (), None, False)
+        return Piece(self.strategy, dict(self.params), venue, CASH, 0.0, 0.0, None, (), None, True)
 
 
 @dataclass
