@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from feeds.alpaca.gaps import Certified, Gaps, Handed, News, Range
+from feeds.alpaca.gaps import SETTLE, Certified, Gaps, Handed, News, Range
 from feeds.alpaca.ledger import KIND, Ledger, Mark
 from feeds.alpaca.minutes import Minutes
 from feeds.alpaca.readings import Revised
@@ -26,6 +26,7 @@ class Telling:
 
     `since` is the end of the last bar that each symbol has already; one that is not in it begins now.
     `usual` is how late a bar may be; one that is later than that by this machine's clock shows that it is ahead.
+    `settle` is how long after its end a minute without a bar is asked for (see `Gaps`).
     `counts` has how many bars were "revised"; what else was left out is counted by `gaps`.
     """
 
@@ -37,10 +38,11 @@ class Telling:
         emit: Emit,
         since: Mapping[str, datetime],
         usual: timedelta = timedelta(seconds=2),
+        settle: timedelta = SETTLE,
     ) -> None:
         now = clock.now()
         begins = {symbol: since.get(symbol, now) for symbol in symbols}
-        self.gaps, self.ledger = Gaps(minutes, begins), Ledger(minutes, begins)
+        self.gaps, self.ledger = Gaps(minutes, begins, settle), Ledger(minutes, begins)
         self.counts: Counter[str] = Counter()
         self._clock, self._emit, self._usual = clock, emit, usual
         self._late: deque[timedelta] = deque(maxlen=RECENT)

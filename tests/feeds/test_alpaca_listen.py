@@ -9,10 +9,11 @@ from tape import OPEN
 
 from feeds import AlpacaBars
 from feeds.alpaca.ledger import Mark
-from feeds.alpaca.listening import Waits
+from feeds.alpaca.listening import Listening, Waits
 from framework.errors import AuthenticationError, ConfigError, Unsupported
+from framework.live.clock import VenueClock, WallClock
 from framework.model import Bar, Quote, Trade
-from framework.ports import LiveSource
+from framework.ports import LiveSource, Session
 
 MINUTE = timedelta(minutes=1)
 
@@ -178,3 +179,16 @@ def test_stream_needs_keys_even_for_crypto(monkeypatch, tmp_path):
     with pytest.raises(ConfigError, match="set APCA_API_KEY_ID"):
         secrets("BTC/USD")
     assert secrets("BTC/USD", key="k", secret="s") == ("k", "s")
+
+
+@pytest.mark.parametrize(("speed", "seconds"), [(None, 10), (1.0, 10), (20.0, 40), (600.0, 60)])
+def test_a_venue_in_a_hurry_is_given_its_minute_before_a_bar_is_missed(speed: float | None, seconds: int) -> None:
+    """Ten seconds of a sandbox that runs 600 times as fast are no time at all; in lock-step they are as they are."""
+
+    async def settle() -> timedelta:
+        clock = VenueClock(OPEN, speed, WallClock())
+        session = Session("s", clock, None, None, None)  # type: ignore[arg-type]
+        bars = AlpacaBars(["SPY"], base_url="http://127.0.0.1:9", key="k", secret="s")
+        return Listening(bars.live, session, print, {}).telling.gaps.settle
+
+    assert asyncio.run(settle()).total_seconds() == pytest.approx(seconds, abs=0.1)
