@@ -27,6 +27,13 @@ def is_fractional(request: OrderRequest) -> bool:
     return request.notional is not None or bool(round(request.quantity or 0.0, 9) % 1)  # 3.0000000000000004 is three
 
 
+def quantity_of(request: OrderRequest, price: float) -> float:
+    """Return how much an order is for: what an amount of money buys at a price, where it is for one."""
+    if request.quantity is not None:
+        return request.quantity
+    return (request.notional or 0.0) / price if price else 0.0
+
+
 class AlpacaRules:
     """Alpaca's order rules (its documentation, "Orders at Alpaca")."""
 
@@ -50,10 +57,10 @@ class AlpacaRules:
         """
         if grouped:
             return ""
-        quantity = request.quantity or 0.0
+        quantity = quantity_of(request, price)
         opens = position * request.side.sign >= 0
         if is_crypto(request.symbol):
-            return _crypto_refusal(request, position)
+            return _crypto_refusal(request, position, quantity)
         if not opens and quantity > abs(position):
             return f"insufficient qty available for order (requested: {quantity:g}, available: {abs(position):g})"
         if quantity % 1 and opens and request.side is Side.SELL:
@@ -75,7 +82,7 @@ class AlpacaRules:
             return f"stop price must be {'greater' if sign > 0 else 'less'} than current price"
         if is_crypto(request.symbol):
             return ""
-        quantity = request.quantity or 0.0
+        quantity = quantity_of(request, price)
         spoken_for = sum(each.request.quantity or 0.0 for each in resting if each.request.side is request.side)
         free = max(0.0, abs(position) - spoken_for)
         if position * sign < 0 and quantity > free + 1e-9:
@@ -96,9 +103,9 @@ def _wash(request: OrderRequest, other: OrderRequest) -> str:
     return f"potential wash trade detected. use complex orders (reject_reason opposite side {kind} order exists)"
 
 
-def _crypto_refusal(request: OrderRequest, position: float) -> str:
+def _crypto_refusal(request: OrderRequest, position: float, quantity: float) -> str:
     if request.order_type not in CRYPTO_TYPES:
         return f"invalid order type for crypto order: {request.order_type.value}; it takes market, limit and stop_limit"
-    if request.side is Side.SELL and (request.quantity or 0.0) > position:
-        return f"insufficient balance for {request.symbol} (requested: {request.quantity:g}, available: {position:g})"
+    if request.side is Side.SELL and quantity > position:
+        return f"insufficient balance for {request.symbol} (requested: {quantity:g}, available: {position:g})"
     return ""

@@ -14,6 +14,7 @@ from typing import Any
 import backtrader as bt
 
 from framework.engine.translate import order_request, order_type, symbol_of, time_in_force
+from framework.errors import ConfigError
 from framework.model import OrderType, TimeInForce
 from framework.ports import Resting, Rules
 
@@ -32,10 +33,12 @@ class RuledBroker(bt.brokers.BackBroker):
     """What is overridden here that the lean engine need not fall back for."""
 
     def buy(self, owner: Any, data: Any, size: float, price: Any = None, plimit: Any = None, **kwargs: Any) -> Any:
+        size = _sized(data, size, kwargs.get("notional"))
         size, price, plimit = self._rounded(data, size, price, plimit, kwargs.get("exectype"), buys=True)
         return super().buy(owner, data, size, price, plimit, **kwargs)
 
     def sell(self, owner: Any, data: Any, size: float, price: Any = None, plimit: Any = None, **kwargs: Any) -> Any:
+        size = _sized(data, size, kwargs.get("notional"))
         size, price, plimit = self._rounded(data, size, price, plimit, kwargs.get("exectype"), buys=False)
         return super().sell(owner, data, size, price, plimit, **kwargs)
 
@@ -56,6 +59,23 @@ class RuledBroker(bt.brokers.BackBroker):
         if self.p.rules is not None and not bracket and self._is_withdrawn(order):
             return True
         return bool(super().cancel(order, bracket))
+
+    def replace(
+        self, order: Any, *, size: float | None = None, price: float | None = None, plimit: float | None = None
+    ) -> None:
+        """Change an open order: its size, price or limit; it stays the same order for the strategy.
+
+        Raise `ConfigError` for an order that is not open.
+        """
+        mine = next((each for each in self.pending if each.ref == order.ref), None)
+        if mine is None:
+            raise ConfigError(f"order {order.ref} is not open; it cannot be replaced")
+        asked = abs(mine.created.size) if size is None else abs(size)
+        whole, at, limit = self._rounded(mine.data, asked, price, plimit, mine.exectype, buys=mine.isbuy())
+        mine.size = mine.created.size = whole if mine.isbuy() else -whole
+        mine.executed.remsize = mine.size - mine.executed.size
+        mine.created.price = mine.created.price if price is None else at
+        mine.created.pricelimit = mine.created.pricelimit if plimit is None else limit
 
     def _is_withdrawn(self, order: Any) -> bool:
         """Take back an order that has not left yet, and the orders of its bracket; return whether it was one."""
@@ -210,6 +230,11 @@ _SECOND = 1 / 86_400
 def _family(order: Any) -> int:
     """Return the ref of an order's bracket: its parent's, or its own."""
     return int(getattr(order.parent, "ref", order.ref))
+
+
+def _sized(data: Any, size: float, notional: float | None) -> float:
+    """Return the size of an order: what an amount of money buys at the last price, where one was given."""
+    return notional / float(data.close[0]) if notional else size
 
 
 def _to_tick(rules: Rules, symbol: str, price: Any, *, down: bool) -> Any:

@@ -183,6 +183,53 @@ def test_intent_is_in_the_journal_before_the_order_is_at_the_venue(sandbox: Sand
     assert (kinds[0], kinds[-1]) == ("start", "stop")
 
 
+def test_an_amount_of_money_buys_as_much_live_as_in_a_backtest(sandbox: Sandbox) -> None:
+    """`buy(notional=1000)` is sent as an amount; what it bought is the position, and the order is Completed."""
+    spend = {1: lambda s: s.buy(notional=1_000)}
+    result = live(Scripted, sandbox, script=spend)
+    (order,) = asked(sandbox, "GET", "/orders?status=all")
+    assert (order["notional"], order["qty"]) == ("1000", None)
+    assert result.fills["value"].sum() == pytest.approx(1_000, abs=0.01)
+    assert result.strategy.heard[-1][0] == "Completed"
+    source = SampleBars(["SPY", "IBM"], DAY, OPEN + timedelta(minutes=30))
+    tested = run(Scripted, source=source, venue=AlpacaVenue(), script=spend)
+    assert tested.fills["value"].sum() == pytest.approx(1_000, rel=0.01)
+
+
+def test_extended_hours_are_asked_for_at_the_venue(sandbox: Sandbox) -> None:
+    """`extended_hours=True` on a limit order goes as it is, for the day."""
+
+    def ask(strategy: Scripted) -> None:
+        price = strategy.data.close[0] * 0.5
+        strategy.buy(size=1, exectype=bt.Order.Limit, price=price, valid=0, extended_hours=True)
+
+    live(Scripted, sandbox, script={1: ask, 3: stop})
+    (order,) = asked(sandbox, "GET", "/orders?status=all")
+    assert (order["extended_hours"], order["time_in_force"]) == (True, "day")
+
+
+def test_an_order_is_replaced_and_stays_the_same_order(sandbox: Sandbox) -> None:
+    """A bid far away is moved to where it fills, live as in a backtest; the strategy hears Completed of its order."""
+    bids: list[bt.Order] = []
+
+    def bid(strategy: Scripted) -> None:
+        bids.append(strategy.buy(size=3, exectype=bt.Order.Limit, price=strategy.data.close[0] * 0.5))
+
+    def move(strategy: Scripted) -> None:
+        strategy.broker.replace(bids[0], size=2, price=strategy.data.close[0] * 1.1)
+
+    result = live(Scripted, sandbox, script={1: bid, 3: move})
+    assert [status for status, _ in result.strategy.heard] == ["Submitted", "Accepted", "Completed"]
+    assert (result.strategy.position.size, list(result.orders["filled"])) == (2, [2])
+    source = SampleBars(["SPY", "IBM"], DAY, OPEN + timedelta(minutes=30))
+    bids.clear()
+    tested = run(Scripted, source=source, venue=AlpacaVenue(), script={1: bid, 3: move})
+    assert list(tested.fills["price"]) == list(result.fills["price"])
+    assert list(tested.fills["size"]) == [2]
+    replaced, filled = sorted(asked(sandbox, "GET", "/orders?status=all"), key=lambda each: each["created_at"])
+    assert (replaced["status"], filled["status"], filled["replaces"]) == ("replaced", "filled", replaced["id"])
+
+
 def test_cash_is_never_more_than_the_account_has(sandbox: Sandbox) -> None:
     """A session is given what it asks for, or what there is, and says so."""
     result = live(Scripted, sandbox, cash=1_000_000, script={1: stop})
