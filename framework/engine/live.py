@@ -98,6 +98,7 @@ class Loop:
         self._cerebro, self._strategies, self._line, self.tally = cerebro, strategies, line, tally
         self._broker: LiveBroker = cerebro._broker
         self._broker.age = self._lateness
+        self._broker.say = lambda text: self._told(Remark(text))
         self._datas: dict[tuple[str, Timeframe], LiveData] = {
             (data.p.symbol, data.unit): data for data in cerebro.datas
         }

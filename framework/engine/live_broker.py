@@ -54,6 +54,9 @@ class LiveBroker(RuledBroker):
         self._orders: dict[str, Any] = {}
         self._ids: dict[int, str] = {}
         self._changes: dict[int, int] = {}
+        self._changing: dict[int, int] = {}
+        self.say: Callable[[str], None] = lambda text: None
+        """Tells the user and the strategy something."""
         self._leaving: list[Any] = []
         self._together: dict[int, frozenset[int]] = {}
         self._is_valued = True
@@ -95,6 +98,7 @@ class LiveBroker(RuledBroker):
         if mine is None:
             raise ConfigError(f"order {order.ref} is not open; it cannot be replaced")
         request = self._changed(mine, size, price, plimit)
+        self._changing[mine.ref] = self._changing.get(mine.ref, 0) + 1
         self._records.commit([(REPLACE, client_order_id, {"request": request})])
         self._send(Replace(client_order_id, request))
 
@@ -163,6 +167,8 @@ class LiveBroker(RuledBroker):
 
     def _tell(self, order: Any, update: OrderUpdate) -> None:
         status = update.status
+        if update.replaces:
+            self._replaced(order, update.client_order_id)
         if status in _QUIET and update.fill is None:
             return
         if status is not OrderStatus.REJECTED and order.status in (order.Created, order.Submitted):
@@ -173,6 +179,13 @@ class LiveBroker(RuledBroker):
             self._ended(order, update)
         if not order.alive():
             self._gone(order, update.client_order_id)
+
+    def _replaced(self, order: Any, client_order_id: str) -> None:
+        """Say that an order goes on as another one at the venue, where nobody here has asked for that."""
+        if self._changing.get(order.ref):
+            self._changing[order.ref] -= 1
+        else:
+            self.say(f"order {client_order_id} was changed at the venue, and goes on there as it is now")
 
     def _accepted(self, order: Any) -> None:
         """Tell that an order is accepted, and before it those of its bracket that were made before it.

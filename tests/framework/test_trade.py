@@ -172,6 +172,22 @@ def test_order_cancelled_by_hand_reaches_the_strategy(sandbox: Sandbox) -> None:
     assert [status for status, _ in result.strategy.heard] == ["Submitted", "Accepted", "Canceled"]
 
 
+def test_order_changed_by_hand_reaches_the_strategy(sandbox: Sandbox) -> None:
+    """Somebody makes a bid larger and dearer at the broker: the strategy is told, and books what was filled."""
+
+    def bid(strategy: Scripted) -> None:
+        strategy.buy(size=3, exectype=bt.Order.Limit, price=strategy.data.close[0] * 0.5)
+
+    def change(_: Scripted) -> None:
+        (order,) = asked(sandbox, "GET", "/orders")
+        asked(sandbox, "PATCH", f"/orders/{order['id']}", qty="5", limit_price="500")
+
+    result = live(Scripted, sandbox, script={1: bid, 3: change})
+    assert [each for each in result.strategy.said if "was changed at the venue" in each]
+    assert [status for status, _ in result.strategy.heard] == ["Submitted", "Accepted", "Completed"]
+    assert result.strategy.position.size == 5
+
+
 def test_intent_is_in_the_journal_before_the_order_is_at_the_venue(sandbox: Sandbox, sessions: Path) -> None:
     """Every order of the venue's has an intent under its id."""
     live(Scripted, sandbox, Live(session="book"), script={1: lambda s: s.buy(size=1), 3: lambda s: s.sell(size=1)})
@@ -219,6 +235,7 @@ def test_an_order_is_replaced_and_stays_the_same_order(sandbox: Sandbox) -> None
         strategy.broker.replace(bids[0], size=2, price=strategy.data.close[0] * 1.1)
 
     result = live(Scripted, sandbox, script={1: bid, 3: move})
+    assert not [each for each in result.strategy.said if "changed" in each]
     assert [status for status, _ in result.strategy.heard] == ["Submitted", "Accepted", "Completed"]
     assert (result.strategy.position.size, list(result.orders["filled"])) == (2, [2])
     source = SampleBars(["SPY", "IBM"], DAY, OPEN + timedelta(minutes=30))
