@@ -37,7 +37,7 @@ from framework.live.hub import Hub
 from framework.live.identity import ClientOrderId
 from framework.live.io_thread import Io, IoThread
 from framework.live.journal import Record, SqliteJournal
-from framework.live.keeper import keep_time, watch_account
+from framework.live.keeper import keep_time, watch_account, watch_requests
 from framework.live.lockstep import LockStep, clock_told, is_loopback
 from framework.live.opening import UpTo
 from framework.live.past import Past
@@ -163,6 +163,8 @@ def _opened(
         session = Session(name, clock, http, records, heard)
         hub = Hub(bridge, session, venue, slicer, gathers=told)
         bridge.attach(io.loop, hub.obey)
+        if not told:
+            hub.begin(watch_requests(hub, http, clock, live.requests))
         return hub, heard
 
     async def closed() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from framework import Live, run
 from framework.app.sandbox import Sandbox
 from framework.errors import AuthenticationError, ConfigError
 from framework.live.journal import JournalReader
+from framework.live.keeper import watch_account
 
 DAY = "2026-10-05"
 OPEN = datetime(2026, 10, 5, 13, 30, tzinfo=UTC)
@@ -293,3 +295,24 @@ def test_prices_and_orders_of_different_worlds_are_refused(sandbox: Sandbox) -> 
     there = {"base_url": sandbox.url, "key": sandbox.key, "secret": sandbox.secret}
     with pytest.raises(ConfigError, match="of different worlds"):
         run(Scripted, source=AlpacaBars(["SPY"], **there), venue=AlpacaVenue(key="k", secret="s"), live=True)
+
+
+def test_shares_sold_elsewhere_are_taken_off_the_ledger_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody sells at the broker what the session holds: two looks at the account later the session knows."""
+    monkeypatch.setattr("framework.trade.watch_account", partial(watch_account, every=0.1))
+    with Sandbox(SampleBars(["SPY", "IBM"], DAY, OPEN + timedelta(minutes=30)), speed=600.0) as sandbox:
+
+        class Holder(Scripted):
+            def notify_order(self, order: bt.Order) -> None:
+                super().notify_order(order)
+                if order.status == order.Completed:
+                    asked(sandbox, "DELETE", "/positions/SPY")
+
+            def notify_store(self, message: str, *rest: Any) -> None:
+                super().notify_store(message)
+                if "somebody else traded it" in message:
+                    self.env.runstop()
+
+        result = live(Holder, sandbox, script={1: lambda s: s.buy(size=10)}, warmup=0)
+    assert result.strategy.said[-1].startswith("SPY: the account holds 0 and this session's ledger 10")
+    assert result.strategy.position.size == 0
