@@ -55,6 +55,9 @@ from framework.stage import Piece, cast, data_options, funded, number, result, z
 
 log = logging.getLogger("switchback.live")
 
+TRIES = 5
+"""How often the account is asked for at the start, where the venue says that too much was asked."""
+
 
 def told_clock(base_url: str) -> Clock:
     """Return the clock of a session: a sandbox's own (its URL), else the world's."""
@@ -117,7 +120,7 @@ def trade(
     """
     with ExitStack() as stack:
         ground = _opened(stack, piece, sources, venue, live, rig)
-        account: Snapshot = ground.io.call(ground.hub.snapshot())
+        account: Snapshot = ground.io.call(ground.hub.snapshot(TRIES))
         check_account(venue, account, live.real_money, ground.past)
         cash, word = allotment(piece.cash, account, ground.past)
         start = _start(piece, sources, venue, account, cash, ground.past)
@@ -179,7 +182,7 @@ def _opened(
 
 async def _caught_up(hub: Hub) -> tuple[Snapshot, tuple[OrderUpdate, ...]]:
     """Return the account as it is now, and what became of an earlier run's orders until now."""
-    account = await hub.snapshot()
+    account = await hub.snapshot(TRIES)
     return account, hub.missed()
 
 

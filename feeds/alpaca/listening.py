@@ -50,8 +50,8 @@ class Waits:
     """The pauses between requests that fail."""
     answer: float = 30.0
     """For history, at most: then what is held goes on without it, and it is asked again."""
-    look: float = 0.25
-    """Between two looks at a clock that only moves when it is told."""
+    look: float = 0.02
+    """Between two looks at a clock that only moves when it is told: a tape may be over in a second."""
     sleep: float = 30.0
     """At most, without a look at the clock: a machine may have been asleep."""
     late: float = 2.0

@@ -15,6 +15,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from framework.errors import RateLimited
 from framework.live.bridge import Bridge
 from framework.live.cancels import Cancels, Ending, overtaken
 from framework.live.commands import Cancel, Command, Idle, Instant, Replace, Submit
@@ -132,8 +133,14 @@ class Hub:
         """Begin to follow a source; return when it is up."""
         await self._started(source.listen(self.session, self.emit, since))
 
-    async def snapshot(self) -> Snapshot:
-        """Return the account as it is."""
+    async def snapshot(self, tries: int = 1) -> Snapshot:
+        """Return the account as it is; where too much was asked of the venue, wait as it says and ask again."""
+        for _ in range(tries - 1):
+            try:
+                return await self.desk.snapshot()
+            except RateLimited as limited:
+                log.info("%s", limited)
+                await self._clock.sleep(max(limited.retry_after, 1.0))
         return await self.desk.snapshot()
 
     @property
