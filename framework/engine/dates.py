@@ -13,12 +13,12 @@ _MINUTE_US = 60_000_000
 _DAY_US = 24 * 60 * _MINUTE_US
 _EPOCH_ORDINAL = 719_163
 _BASE = 2.0**19
-"""A day number in the binade of all days from 1436 to 2870: within it, how a sum is rounded does not
+"""A day number in the binade of all days from 1437 to 2869: within it, how a sum is rounded does not
 depend on the day, so a fraction worked out once serves every day."""
 
 
 def date2num(instants: Instants) -> Floats:
-    """Return UTC instants (`datetime64[us]`, years 1436 to 2870) as Backtrader's days since 0001-01-01."""
+    """Return UTC instants (`datetime64[us]`, years 1437 to 2869) as Backtrader's days since 0001-01-01."""
     microseconds = instants.astype("datetime64[us]").astype(np.int64)
     days, of_day = np.divmod(microseconds, _DAY_US)
     return (days + _EPOCH_ORDINAL).astype(np.float64) + _fractions(of_day)

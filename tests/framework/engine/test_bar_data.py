@@ -19,7 +19,7 @@ from framework.engine.dates import date2num
 MINUTES = {"timeframe": bt.TimeFrame.Minutes}
 
 
-@given(st.lists(st.datetimes(datetime(1436, 1, 1), datetime(2870, 1, 1)), max_size=50))  # noqa: DTZ001 (naive UTC)
+@given(st.lists(st.datetimes(datetime(1437, 1, 1), datetime(2870, 1, 1)), max_size=50))  # noqa: DTZ001 (naive UTC)
 def test_date_numbers_are_backtraders_bit_for_bit(moments: list[datetime]) -> None:
     """A whole column at once gives what `bt.date2num` gives for each time, to the last bit."""
     numbers = date2num(np.array(moments, dtype="datetime64[us]"))
