@@ -95,6 +95,7 @@ class Session:
         self._every = every
         self._sent = 0
         self.news: asyncio.Queue[Bar] = asyncio.Queue()
+        self._said = asyncio.Event()
 
     @asynccontextmanager
     async def live(self) -> AsyncIterator[Session]:
@@ -109,6 +110,13 @@ class Session:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def until(self, sent: Mapping[str, int]) -> None:
+        """Wait until as many updates and bars have been heard as were sent."""
+        kinds: dict[str, type[Any]] = {"trade_updates": dict, "data": Bar}
+        while any(len(self.told(name, kind)) < sent.get(name, 0) for name, kind in kinds.items()):
+            self._said.clear()
+            await self._said.wait()
 
     def told(self, stream: str, kind: type[Any] = object) -> list[Any]:
         """Return what was told on one stream, of a kind."""
@@ -142,6 +150,7 @@ class Session:
     def _socket(self, name: str) -> Socket[Any]:
         async def consume(event: Any) -> None:
             self.heard.append((self.clock.monotonic(), name, event))
+            self._said.set()
             if isinstance(event, Bar):
                 self.news.put_nowait(event)
                 await self.bar(event)

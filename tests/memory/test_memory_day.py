@@ -40,11 +40,7 @@ async def told_in_steps(detail: Detail) -> tuple[list[Any], list[Any]]:
         for step in range(40):
             if step % 5 == 0:
                 await session.buy("SPY")
-            sent = (await sandbox.step())["sent"]
-            while len(session.told("trade_updates", dict)) < sent.get("trade_updates", 0) or (
-                len(session.told("data", Bar)) < sent.get("data", 0)
-            ):
-                await asyncio.sleep(0.001)
+            await session.until((await sandbox.step())["sent"])
         return session.told("data", Bar), session.told("trade_updates", dict)
 
 

@@ -34,7 +34,7 @@ def test_time_limit_is_of_the_same_time() -> None:
     async def main() -> float:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(30):
-                await asyncio.sleep(31)
+                await asyncio.Event().wait()
         return asyncio.get_running_loop().time()
 
     assert run(main()) == 30.0
@@ -93,7 +93,8 @@ def test_writer_waits_for_a_reader_that_does_not_read() -> None:
         await asyncio.gather(writer.drain(), reader.readexactly(WINDOW * 4))
         for each in (writer, far):
             each.close()
-        await asyncio.sleep(1)
+        for each in (writer, far):
+            await each.wait_closed()
 
     run(main())
 

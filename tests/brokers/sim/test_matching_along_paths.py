@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -60,7 +61,7 @@ def programs(draw: st.DrawFn, slips: bool = False) -> Program:
     )
 
 
-class Desk:
+class Desk(ABC):
     """What both sides do with a program: which order is sent when, and at what prices."""
 
     def __init__(self, program: Program) -> None:
@@ -84,11 +85,11 @@ class Desk:
         if is_answered and self.answers:
             self.act(self.answers.pop(0))
 
-    def cancel(self, place: int) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def cancel(self, place: int) -> None: ...
 
-    def send(self, places: list[int], *, is_bracket: bool) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def send(self, places: list[int], *, is_bracket: bool) -> None: ...
 
 
 class Player(bt.Strategy):
