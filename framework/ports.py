@@ -7,7 +7,7 @@ network for that (but to fetch what is not cached yet). A live session asks more
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -112,6 +112,9 @@ class Heard(Protocol):
 
     def caught_up(self, stream: str) -> None:
         """Note that what was sent while a stream was down has been made good in another way."""
+
+    def before_step(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Have something awaited before each step of a venue in lock-step: whatever is due by the clock then."""
 
 
 @dataclass(frozen=True, slots=True)

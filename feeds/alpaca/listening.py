@@ -50,8 +50,8 @@ class Waits:
     """The pauses between requests that fail."""
     answer: float = 30.0
     """For history, at most: then what is held goes on without it, and it is asked again."""
-    look: float = 0.02
-    """Between two looks at a clock that only moves when it is told: a tape may be over in a second."""
+    look: float = 0.25
+    """Between two looks at a clock that only moves when it is told."""
     sleep: float = 30.0
     """At most, without a look at the clock: a machine may have been asleep."""
     late: float = 2.0
@@ -81,7 +81,7 @@ class Listening:
         self.telling = Telling(feed.symbols, minutes, session.clock, emit, since, usual, settle)
         self._socket = Socket(NAME, Line(self._stream(), minutes), session.clock, self._consume, waits.pace)
         self._mute = Mute()
-        self._wake = asyncio.Event()
+        self._wake, self._mended_all = asyncio.Event(), asyncio.Event()
         self._is_up: bool | None = None
         self._rising: Change | None = None
         self._failure = ""
@@ -96,6 +96,8 @@ class Listening:
 
     async def run(self) -> None:
         """Follow the feed; raise `VenueError`, or what else waiting cannot cure."""
+        if self._is_told:
+            self.session.heard.before_step(self._catch_up)
         try:
             jobs = (self._socket.run(), self._mend(), self._record())
             await first_to_fail([asyncio.create_task(each) for each in jobs])
@@ -200,6 +202,7 @@ class Listening:
             asked = self.telling.wanted(at_once=rising is not None)
             if asked is None:
                 self._settle(rising)
+                self._mended_all.set()
                 await self._pause()
                 continue
             try:
@@ -207,10 +210,17 @@ class Listening:
             except SwitchbackError as error:
                 failures += 1
                 self._fail(error)
+                self._mended_all.set()  # or it is tried again
                 await self.session.clock.sleep(self.waits.retries.back_off(failures, random.random()))
             else:
                 failures, self._failure = 0, ""
                 self._mended(asked, bars, rising)
+
+    async def _catch_up(self) -> None:
+        """Let history be asked for what is missing by now, and wait until it has answered, or failed."""
+        self._mended_all.clear()
+        self._wake.set()
+        await self._mended_all.wait()
 
     async def _bars(self, asked: Range) -> Mapping[str, Columns]:
         if self.feed.endpoint.feed == TEST:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from framework.live.clock import Deadline
 from framework.ports import Clock
@@ -21,6 +21,7 @@ class Heard:
         self._counts: Counter[str] = Counter()
         self._behind: set[str] = set()
         self._news = asyncio.Event()
+        self._works: list[Callable[[], Awaitable[None]]] = []
 
     def hear(self, stream: str, count: int = 1) -> None:
         """Note that so many messages have been read, and all that follows of them been emitted."""
@@ -31,6 +32,15 @@ class Heard:
         """Note that what was sent while a stream was down has been made good: its count is the venue's again."""
         self._behind.add(stream)
         self._news.set()
+
+    def before_step(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Have something awaited before each step."""
+        self._works.append(work)
+
+    async def catch_up(self) -> None:
+        """Await what is due before a step."""
+        for work in self._works:
+            await work()
 
     @property
     def is_behind(self) -> bool:

@@ -27,6 +27,7 @@ from framework.wire import Exchange, HttpRequest, Priority
 log = logging.getLogger("switchback.live")
 
 _JUST_BEFORE = timedelta(microseconds=1)
+_LATER = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +107,23 @@ class LockStep:
             if not await self._heard.until(said(answer)):
                 log.warning("%s: not all that the sandbox sent has come; a reconnect will bring it", at)
             self._hand_on(at)
+            if following is None:
+                await self._completed(at)
         await self._hub.until_idle()
         self._hub.bridge.post(End())
+
+    async def _completed(self, at: datetime) -> None:
+        """Let the bars come that a stream has left out at the end of the tape."""
+        await self._hub.until_idle()
+        self._clock.set(at + _LATER)
+        await self._heard.catch_up()
+        self._hand_on(at)
 
     async def _prepared(self, following: datetime) -> None:
         """Let everything happen that is due before the next instant: an order's end, a late send."""
         await self._hub.until_idle()
         self._clock.set(following - _JUST_BEFORE)
+        await self._heard.catch_up()
         await self._hub.desk.catch_up()
         await self._hub.until_idle()
         if self._heard.is_behind:

@@ -43,6 +43,8 @@ class Heard:
     def hear(self, stream: str, count: int = 1) -> None:
         self.counts[stream] += count
 
+    def before_step(self, work: Any) -> None: ...
+
     def caught_up(self, stream: str) -> None:
         self.counts[stream] = self.sent[stream]
         self.caught.append(stream)
