@@ -185,27 +185,13 @@ def entries(folder: Path, session: str = SESSION) -> list[Entry]:
         return list(journal.entries())
 
 
-class Paced(AioHttp):
-    """The way to a sandbox's own side, on which each instant takes its time, as a minute does."""
-
-    pace = 0.0
+class Slow(AioHttp):
+    """In memory, the way to a sandbox's own side: each instant takes six seconds of a time that is for nothing."""
 
     async def _answer(self, request: HttpRequest) -> HttpResponse:
         if request.url.endswith("/_sandbox/step"):
-            await self._clock.sleep(self.pace)
+            await self._clock.sleep(6.0)
         return await super()._answer(request)
-
-
-class Slow(Paced):
-    """In memory, where time is for nothing."""
-
-    pace = 6.0
-
-
-class Brisk(Paced):
-    """Over real sockets."""
-
-    pace = 0.0
 
 
 # In memory
@@ -343,7 +329,7 @@ class QuickBars(AlpacaBars):
 
 def quick_http(name: str, clock: Clock, limit: int | None) -> AioHttp:
     # The control side is the drill's own: what a step takes on a busy machine is no fault.
-    return Brisk(name, clock, PATIENCE, limit=limit) if name == "sandbox" else AioHttp(name, clock, HTTP, limit=limit)
+    return AioHttp(name, clock, PATIENCE if name == "sandbox" else HTTP, limit=limit)
 
 
 def quick(url: str, key: str, secret: str, symbols: Sequence[str]) -> tuple[QuickBars, QuickVenue]:
