@@ -76,3 +76,10 @@ def nearest(word: str, known: Iterable[str]) -> str:
     by_folded = {each.casefold(): each for each in known}
     found = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
     return f" (did you mean {by_folded[found[0]]}?)" if found else ""
+
+
+def first(error: BaseException) -> BaseException:
+    """Return the first error of a group of them, which is why the others ended; another error as it is."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -38,7 +38,7 @@ from framework.live.identity import ClientOrderId
 from framework.live.io_thread import Io, IoThread
 from framework.live.journal import Record, SqliteJournal
 from framework.live.keeper import keep_time, watch_account, watch_requests
-from framework.live.lockstep import LockStep, clock_told, is_loopback
+from framework.live.lockstep import LockStep, clock_told
 from framework.live.opening import UpTo
 from framework.live.past import Past
 from framework.live.records import POSITION, START, STOP, Records
@@ -52,6 +52,7 @@ from framework.ports import Clock, LiveSource, LiveVenue, Session, Warmup
 from framework.result import Result
 from framework.retries import Patience
 from framework.stage import Piece, cast, data_options, funded, number, result, zone
+from framework.wire import is_on_this_machine
 
 log = logging.getLogger("switchback.live")
 
@@ -140,7 +141,7 @@ def trade(
 def _opened(
     stack: ExitStack, piece: Piece, sources: Sequence[LiveSource], venue: LiveVenue, live: Live, rig: Rig
 ) -> Ground:
-    base_url = check_together(sources, venue, is_loopback)
+    base_url = check_together(sources, venue)
     hidden = {*venue.secrets, *(each for source in sources for each in source.secrets)}
     clock = rig.clock(base_url)
     name = live.session or _own_name(piece, clock)
@@ -306,7 +307,7 @@ def _start(
         "strategy": piece.strategy.__name__,
         "params": {name: repr(value) for name, value in piece.params.items()},
         "account": account.account,
-        "money": "sandbox" if is_loopback(venue.base_url) else "real-money" if venue.is_real else "paper",
+        "money": "sandbox" if is_on_this_machine(venue.base_url) else "real-money" if venue.is_real else "paper",
         "zone": str(sources[0].calendar.zone),
         "currency": account.currency,
         "cash": cash,

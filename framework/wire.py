@@ -11,7 +11,9 @@ import enum
 import json
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from framework.model import nothing
 
@@ -64,3 +66,12 @@ class HttpResponse:
 
 
 Exchange = Generator[HttpRequest, HttpResponse, T]
+
+
+def is_on_this_machine(url: str) -> bool:
+    """Return whether an address is one of this machine's own: only there can a sandbox be."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

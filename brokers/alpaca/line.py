@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from brokers.alpaca.endpoint import Endpoint
-from framework.errors import ConnectionLost, ProtocolError, RateLimited
+from framework.errors import ConnectionLost, ProtocolError, RateLimited, first
 from framework.live.stream import Pace
 from framework.ports import Session
 from framework.retries import Patience
@@ -79,10 +79,3 @@ async def together(works: Iterable[Coroutine[Any, Any, None]]) -> None:
                 group.create_task(each)
     except BaseExceptionGroup as failed:
         raise first(failed) from failed
-
-
-def first(error: BaseException) -> BaseException:
-    """Return the first error of a group, which is why the others ended."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -17,7 +17,7 @@ from brokers.alpaca.changing import Changing
 from brokers.alpaca.duties import Send, Step, Tell, Withdraw
 from brokers.alpaca.groups import Hold, Plan
 from brokers.alpaca.hours import REGULAR
-from brokers.alpaca.line import Habits, Line, first, together
+from brokers.alpaca.line import Habits, Line, together
 from brokers.alpaca.lookups import account
 from brokers.alpaca.rearming import Rearming
 from brokers.alpaca.reconciling import Reconciling
@@ -26,7 +26,7 @@ from brokers.alpaca.sending import Sending
 from brokers.alpaca.stream import STREAM, Message, OrderStream
 from brokers.alpaca.telling import Telling
 from feeds.alpaca.protocol import NAME
-from framework.errors import ConfigError, Unsupported
+from framework.errors import ConfigError, Unsupported, first
 from framework.live.clock import Deadline
 from framework.live.held import Clear
 from framework.live.socket import Socket

@@ -49,7 +49,8 @@ class AlpacaVenue:
     def is_real(self) -> bool:
         """Whether real money is at stake: not on this machine, and not on paper, or at the live host all the same."""
         from brokers.alpaca.endpoint import LIVE_URL
-        from feeds.alpaca.address import is_on_this_machine, is_same_host
+        from feeds.alpaca.address import is_same_host
+        from framework.wire import is_on_this_machine
 
         return not is_on_this_machine(self._base_url) and (not self.paper or is_same_host(self._base_url, LIVE_URL))
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from framework.errors import ConfigError
+from framework.wire import is_on_this_machine
 
 
 def address(asked: str | None, default: str) -> str:
@@ -19,15 +19,6 @@ def address(asked: str | None, default: str) -> str:
     if parts.scheme == "http" and not is_on_this_machine(asked):
         raise ConfigError(f"base_url {asked} would send the keys in the clear; try https://{parts.netloc}")
     return asked.rstrip("/")
-
-
-def is_on_this_machine(url: str) -> bool:
-    """Return whether an address is one of this machine's own: a sandbox's."""
-    host = _parts(url).hostname or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def is_same_host(url: str, other: str) -> bool:

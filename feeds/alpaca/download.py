@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from feeds.alpaca.address import is_on_this_machine
 from feeds.alpaca.protocol import DATA_URL, NAME, SERVICE, VARIABLES, Answer, BarsQuery, Page, bars_exchange
 from feeds.cache import BarCache
 from feeds.fetch import Fetch
@@ -20,6 +19,7 @@ from framework.calendar import Calendar
 from framework.columns import Columns
 from framework.config import Credentials
 from framework.model import Timeframe
+from framework.wire import is_on_this_machine
 
 if TYPE_CHECKING:
     from framework.http import Http

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from feeds.alpaca import protocol, stream
-from feeds.alpaca.address import address, is_on_this_machine
+from feeds.alpaca.address import address
 from feeds.alpaca.download import Download, Series
 from feeds.alpaca.feed import Feed, check_live
 from feeds.cache import BarCache
@@ -27,6 +27,7 @@ from framework.model import Timeframe
 from framework.ports import Emit, Session, Warmup
 from framework.warmup import check_warmup, earlier
 from framework.when import When
+from framework.wire import is_on_this_machine
 
 if TYPE_CHECKING:
     from framework.http import Http

@@ -139,7 +139,7 @@ def _live(options: argparse.Namespace) -> Live:
 def _check(options: argparse.Namespace) -> None:
     """Raise `ConfigError` where options do not go together; ask for the account's number where it is real money."""
     from framework.errors import ConfigError
-    from framework.live.lockstep import is_loopback
+    from framework.wire import is_on_this_machine
 
     if options.sandbox is not OWN:
         for name in ("bars", "day", "speed"):
@@ -147,7 +147,7 @@ def _check(options: argparse.Namespace) -> None:
                 raise ConfigError(f"--{name} is for a sandbox that is started for the run; add --sandbox")
         if not options.symbols:
             raise ConfigError("a session needs to know what to trade; give --symbols AAPL,TSLA")
-    if isinstance(options.sandbox, str) and not is_loopback(options.sandbox):
+    if isinstance(options.sandbox, str) and not is_on_this_machine(options.sandbox):
         raise ConfigError(f"--sandbox {options.sandbox} is not on this machine, where sandboxes are; leave it out")
     if options.yes_real_money and not options.real:
         raise ConfigError("--yes-real-money goes with --real; without it nothing real is traded")

@@ -9,6 +9,7 @@ from framework.errors import ConfigError
 from framework.live.past import Past
 from framework.model import Snapshot
 from framework.ports import LiveSource, LiveVenue
+from framework.wire import is_on_this_machine
 
 
 def live_source(source: Any) -> LiveSource:
@@ -29,11 +30,11 @@ def live_venue(venue: Any) -> LiveVenue:
     raise ConfigError(f"live=True sends orders, but {what}; give one, such as venue=AlpacaVenue(paper=True)")
 
 
-def check_together(sources: Sequence[LiveSource], venue: LiveVenue, is_sandbox: Any) -> str:
+def check_together(sources: Sequence[LiveSource], venue: LiveVenue) -> str:
     """Return the sandbox's URL where all are at one, or an empty string; raise `ConfigError` where only some are."""
     urls = [venue.base_url, *(source.base_url for source in sources)]
-    local = sorted({url for url in urls if is_sandbox(url)})
-    if local and (len(local) > 1 or not all(is_sandbox(url) for url in urls)):
+    local = sorted({url for url in urls if is_on_this_machine(url)})
+    if local and (len(local) > 1 or not all(is_on_this_machine(url) for url in urls)):
         raise ConfigError(
             f"prices and orders are of different worlds ({', '.join(dict.fromkeys(urls))}); "
             "give source and venue the same base_url, or none"

@@ -15,7 +15,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from framework.errors import RateLimited
+from framework.errors import RateLimited, first
 from framework.live.bridge import Bridge
 from framework.live.cancels import Cancels, Ending, overtaken
 from framework.live.commands import Cancel, Command, Idle, Instant, Replace, Submit
@@ -190,7 +190,7 @@ class Hub:
         error = None if task.cancelled() else task.exception()
         if error is None:
             return
-        error = _first(error)
+        error = first(error)
         log.debug("%s: %s", self.session.name, error)  # the engine raises it
         if not self._failed.done():
             self._failed.set_exception(error)
@@ -285,10 +285,3 @@ class Hub:
 
 async def _all_done(tasks: Iterable[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _first(error: BaseException) -> BaseException:
-    """Return the error that a group of them is about."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

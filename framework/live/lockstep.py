@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from framework.errors import ConfigError, ConnectionLost, ProtocolError
 from framework.live.clock import VenueClock
@@ -51,12 +50,6 @@ class Told:
             return cls(datetime.fromisoformat(body["now"]), speed, _instant(body["next"]), is_path)
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError("sandbox", f"/_sandbox/clock should tell now, speed and next, but: {error}") from None
-
-
-def is_loopback(base_url: str) -> bool:
-    """Return whether a URL leads to this machine: only there can a sandbox be."""
-    host = urlsplit(base_url).hostname or ""
-    return host == "localhost" or host == "::1" or host.startswith("127.")
 
 
 def clock_told(base_url: str) -> Exchange[Told]:

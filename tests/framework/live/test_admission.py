@@ -12,7 +12,6 @@ from brokers import AlpacaVenue
 from feeds import AlpacaBars, SampleBars
 from framework.errors import ConfigError
 from framework.live.admission import allotment, check_account, check_together, live_source, live_venue
-from framework.live.lockstep import is_loopback
 from framework.live.past import Past
 from framework.model import Snapshot
 
@@ -48,13 +47,13 @@ def test_a_venue_is_needed(given: Any, message: str) -> None:
 def test_prices_of_one_world_and_orders_of_another_are_refused(source: Any, venue: Any) -> None:
     """A sandbox's bars must not move real orders, nor the other way round, nor those of another sandbox."""
     with pytest.raises(ConfigError, match="of different worlds"):
-        check_together([AlpacaBars(["AAPL"], **source)], AlpacaVenue(**venue), is_loopback)
+        check_together([AlpacaBars(["AAPL"], **source)], AlpacaVenue(**venue))
 
 
 def test_one_world_is_accepted_and_a_sandbox_named() -> None:
     """Alpaca's two hosts are one world without a sandbox's time."""
-    assert check_together([AlpacaBars(["AAPL"])], AlpacaVenue(), is_loopback) == ""
-    there = check_together([AlpacaBars(["AAPL"], **HERE)], AlpacaVenue(**HERE), is_loopback)  # type: ignore[arg-type]
+    assert check_together([AlpacaBars(["AAPL"])], AlpacaVenue()) == ""
+    there = check_together([AlpacaBars(["AAPL"], **HERE)], AlpacaVenue(**HERE))  # type: ignore[arg-type]
     assert there == HERE["base_url"]
 
 
