@@ -15,14 +15,14 @@ import backtrader as bt
 
 from framework.engine.booking import book
 from framework.engine.live_data import last_time, number
-from framework.engine.ruled import RuledBroker, round_price
+from framework.engine.ruled import WARMING_UP, RuledBroker, round_price
 from framework.engine.tickets import Ticket, grouped, kind
 from framework.engine.translate import order_request, symbol_of
 from framework.errors import ConfigError, Unsupported
 from framework.live.commands import Cancel, Replace, Submit
 from framework.live.identity import ClientOrderId
 from framework.live.journal import Record
-from framework.live.records import CANCEL, INTENT, REPLACE, UPDATE, Records
+from framework.live.records import CANCEL, INTENT, REFUSED, REPLACE, UPDATE, Records
 from framework.model import OrderGroup, OrderStatus, OrderUpdate
 
 Send = Callable[..., None]
@@ -238,6 +238,14 @@ class LiveBroker(RuledBroker):
         """What goes with an order is cancelled when the venue has ended it, in `_gone`."""
 
     # -- what is refused here
+
+    def notify(self, order: Any) -> None:
+        """Tell of an order; one that ends without having left is a decision of ours, which the journal keeps."""
+        super().notify(order)
+        reason = str(order.info.get("reason", "")) or order.getstatusname()
+        if not order.alive() and order.ref not in self._ids and reason != WARMING_UP:
+            what = f"{order.ordtypename().lower()} {abs(order.created.size):g} {order.getordername()}"
+            self._records.append(REFUSED, symbol_of(order.data), {"order": what, "reason": reason})
 
     def _refusal(self, order: Any) -> str:
         why = super()._refusal(order)

@@ -14,7 +14,7 @@ from typing import Any
 from framework.live.journal import Dated, Record, SqliteJournal
 
 START, STOP = "start", "stop"
-INTENT, CANCEL, REPLACE = "intent", "cancel", "replace"
+INTENT, CANCEL, REPLACE, REFUSED = "intent", "cancel", "replace", "refused"
 UPDATE, POSITION = "update", "position"
 BARS, REVISION, LINK, REMARK = "bars", "revision", "link", "remark"
 

@@ -19,6 +19,7 @@ from framework.live.records import (
     INTENT,
     LINK,
     POSITION,
+    REFUSED,
     REMARK,
     REPLACE,
     REVISION,
@@ -162,6 +163,8 @@ class Story:
                 return [(STREAMS.get(key, key), f"down: {body['reason'] or 'no reason was told'}", True)]
             case k if k == REMARK:
                 return [(self._symbol(key) if key in self.lives else key, body["text"], True)]
+            case k if k == REFUSED:
+                return [(key, f"{body['order']} not sent: {body['reason']}", True)]
             case k if k == POSITION:
                 return [(key, f"position taken over: {body['quantity']:g} at {money(body['price'])}")]
             case k if k == REVISION:

@@ -249,6 +249,23 @@ def test_an_order_is_replaced_and_stays_the_same_order(sandbox: Sandbox) -> None
     assert (replaced["status"], filled["status"], filled["replaces"]) == ("replaced", "filled", replaced["id"])
 
 
+def test_what_was_decided_against_is_in_the_journal(sandbox: Sandbox, sessions: Path) -> None:
+    """An order that the rules or the session's cash refuse never leaves, and the journal says why."""
+
+    def ask(strategy: Scripted) -> None:
+        strategy.buy(size=1e-6)
+        strategy.buy(size=1_000_000)
+
+    live(Scripted, sandbox, Live(session="no"), script={1: ask, 3: stop})
+    with JournalReader(sessions / "no.sqlite") as journal:
+        refused = [(each.key, each.body["order"], each.body["reason"]) for each in journal.entries("refused")]
+    assert refused == [
+        ("SPY", "buy 1e-06 Market", "cost basis must be >= minimal amount of order 1"),
+        ("SPY", "buy 1e+06 Market", "Margin"),
+    ]
+    assert asked(sandbox, "GET", "/orders?status=all") == []
+
+
 def test_cash_is_never_more_than_the_account_has(sandbox: Sandbox) -> None:
     """A session is given what it asks for, or what there is, and says so."""
     result = live(Scripted, sandbox, cash=1_000_000, script={1: stop})
