@@ -67,7 +67,7 @@ def told_clock(base_url: str) -> Clock:
     # It is on this machine: what does not answer at once is not there.
     with Http("sandbox", Patience(attempts=1, connect=2.0)) as http:
         told = http.send(clock_told(base_url))
-    return VenueClock(told.now, told.speed, WallClock(), is_path=told.is_path)
+    return told.clock(WallClock())
 
 
 @dataclass(frozen=True, slots=True)

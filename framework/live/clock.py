@@ -11,12 +11,12 @@ import heapq
 import itertools
 import math
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from framework.errors import ConfigError, ProtocolError
+from framework.errors import ConfigError
 from framework.ports import Clock
 
 T = TypeVar("T")
@@ -59,15 +59,6 @@ class VenueClock:
         self._io = io
         # One value, replaced at once: another thread never sees half of it.
         self._mark = (at.astimezone(UTC), io.monotonic(), at.astimezone(UTC))
-
-    @classmethod
-    def told(cls, answer: Mapping[str, Any], io: Clock) -> VenueClock:
-        """Return the clock that `/_sandbox/clock` describes: `now` (ISO, with its zone), `speed` (null: lock-step)."""
-        try:
-            at, speed = datetime.fromisoformat(answer["now"]), answer["speed"]
-            return cls(_aware(at), None if speed is None else float(speed), io)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ProtocolError("sandbox", f"/_sandbox/clock should tell now and speed, but: {error}", answer) from None
 
     def now(self) -> datetime:
         at, since, floor = self._mark

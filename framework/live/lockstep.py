@@ -20,7 +20,7 @@ from framework.live.commands import End, Instant
 from framework.live.heard import Heard
 from framework.live.hub import Hub
 from framework.model import Bar, OrderUpdate
-from framework.ports import AsyncHttp
+from framework.ports import AsyncHttp, Clock
 from framework.wire import Exchange, HttpRequest, Priority
 
 log = logging.getLogger("switchback.live")
@@ -47,9 +47,16 @@ class Told:
         try:
             speed = None if body["speed"] is None else float(body["speed"])
             is_path = body.get("detail") == "path"
-            return cls(datetime.fromisoformat(body["now"]), speed, _instant(body["next"]), is_path)
+            now = datetime.fromisoformat(body["now"])
+            if now.tzinfo is None:
+                raise ValueError(f"{body['now']} has no time zone")
+            return cls(now, speed, _instant(body["next"]), is_path)
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError("sandbox", f"/_sandbox/clock should tell now, speed and next, but: {error}") from None
+
+    def clock(self, io: Clock) -> VenueClock:
+        """Return the clock that keeps the sandbox's time; `io` gives I/O time."""
+        return VenueClock(self.now, self.speed, io, is_path=self.is_path)
 
 
 def clock_told(base_url: str) -> Exchange[Told]:
@@ -99,18 +106,24 @@ class LockStep:
             self._clock.set(at)
             if not await self._heard.until(said(answer)):
                 log.warning("%s: not all that the sandbox sent has come; a reconnect will bring it", at)
-            self._hand_on(at)
+            self._hand_on(at, self._hub.gathered())
             if following is None:
                 await self._completed(at)
         await self._hub.until_idle()
         self._hub.bridge.post(End())
 
     async def _completed(self, at: datetime) -> None:
-        """Let the bars come that a stream has left out at the end of the tape."""
+        """Let the bars come that a stream has left out at the end of the tape.
+
+        Where there are none the last `next` was the last step: as in a backtest, it is not told what it asked for.
+        """
         await self._hub.until_idle()
+        answers = self._hub.gathered()
         self._clock.set(at + _LATER)
         await self._heard.catch_up()
-        self._hand_on(at)
+        left_out = self._hub.gathered()
+        if any(isinstance(each, Bar) for each in left_out):
+            self._hand_on(at, [*answers, *left_out])
 
     async def _prepared(self, following: datetime) -> None:
         """Let everything happen that is due before the next instant: an order's end, a late send."""
@@ -122,8 +135,7 @@ class LockStep:
         if self._heard.is_behind:
             self._heard.settle(await self._http.send(sent_so_far(self._base_url)))
 
-    def _hand_on(self, at: datetime) -> None:
-        kept = self._hub.gathered()
+    def _hand_on(self, at: datetime, kept: Sequence[Bar | OrderUpdate]) -> None:
         bars = [each for each in kept if isinstance(each, Bar)]
         updates = in_turn([each for each in kept if isinstance(each, OrderUpdate)], at, self._hub.turns)
         for end in sorted({bar.end for bar in bars if bar.end < at}):

@@ -13,7 +13,6 @@ import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext, suppress
-from datetime import datetime
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
@@ -22,7 +21,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from framework.errors import AuthenticationError, ConfigError, ConnectionLost, ProtocolError, RateLimited, VenueError
 from framework.live.clock import Deadline
-from framework.live.stream import Frame, Link, LinkState, Pace, StreamProtocol, TimedProtocol, never_silent
+from framework.live.stream import Frame, Link, LinkState, Pace, StreamProtocol, TimedProtocol
 from framework.ports import Clock
 from framework.retries import Patience
 
@@ -42,8 +41,8 @@ class Socket(Generic[E]):
 
     `consume` is awaited for each event and each `Link`, in order, in a task of its own: while it is busy
     the socket goes on. A consumer that falls `pace.inbox` events behind is told LOST and, when it has
-    caught up, RECONNECTED. `quiet(now)` is how many seconds without a frame are bearable at a venue time,
-    None for any; a `TimedProtocol` judges that by itself. `name` is the other side's in errors.
+    caught up, RECONNECTED. How long a silence is bearable a `TimedProtocol` judges by itself. `name` is the
+    other side's in errors.
     """
 
     def __init__(
@@ -54,14 +53,13 @@ class Socket(Generic[E]):
         consume: Callable[[E | Link], Awaitable[None]],
         pace: Pace = Pace(),  # noqa: B008  (it is frozen)
         *,
-        quiet: Callable[[datetime], float | None] = never_silent,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.name = name
         self.pace = pace
         self._protocol, self._clock = protocol, clock
         self._timed = protocol if isinstance(protocol, TimedProtocol) else None
-        self._consume, self._quiet, self._jitter = consume, quiet, jitter
+        self._consume, self._jitter = consume, jitter
         self._patience = Patience(first_wait=pace.first_wait, longest_wait=pace.longest_wait)
         self._inbox: deque[E | Link] = deque()
         self._news, self._room, self._stir = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -114,7 +112,7 @@ class Socket(Generic[E]):
         self._socket = socket = await self._connected()
         self._over = asyncio.get_running_loop().create_future()
         jobs = [self._pump(socket), self._keep_alive(socket), self._obey(self._over)]
-        jobs += [self._speak(socket, self._timed), self._mind(self._timed)] if self._timed else [self._watch()]
+        jobs += [self._speak(socket, self._timed), self._mind(self._timed)] if self._timed else []
         try:
             await first_to_fail([asyncio.create_task(each) for each in jobs])
         except ConnectionClosed as error:
@@ -220,19 +218,6 @@ class Socket(Generic[E]):
         while not (why := timed.silence(self._clock.monotonic(), self._clock.now())):
             await self._clock.sleep(self.pace.look)
         raise self._lost(why)
-
-    async def _watch(self) -> None:
-        """Bear no more silence than `quiet` allows; it is counted from when it is first not allowed."""
-        since: float | None = None
-        while True:
-            bearable, now = self._quiet(self._clock.now()), self._clock.monotonic()
-            if bearable is None:
-                since = None
-            elif since is None:
-                since = now
-            elif now - max(since, self._heard_at) >= bearable:
-                raise self._lost(f"silent for {bearable:g} s")
-            await self._clock.sleep(1.0 if bearable is None else min(1.0, bearable / 4))
 
     def _ready(self) -> None:
         state = LinkState.RECONNECTED if self._was_ready else LinkState.CONNECTED

@@ -41,7 +41,7 @@ class StreamProtocol(Protocol[E_co]):
 class TimedProtocol(StreamProtocol[E_co], Protocol[E_co]):
     """A protocol that minds the time by itself: how long to wait for being let in, and for what is said then.
 
-    The shell's own limit on being let in does not hold for it, nor does `quiet`.
+    The shell's own limit on being let in does not hold for it.
     """
 
     def deadline(self) -> float | None:
@@ -92,8 +92,3 @@ class Pace:
     longest_wait: float = 30.0
     inbox: int = 50_000  # events that wait for the consumer
     frame: int = 1 << 24  # bytes
-
-
-def never_silent(_: datetime) -> float | None:
-    """Expect nothing: the other side may be silent for as long as it likes."""
-    return None

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from framework.errors import ConfigError, ProtocolError
 from framework.live.clock import Deadline, VenueClock, VirtualClock, WallClock
+from framework.live.lockstep import Told
 from framework.ports import Clock
 
 AT = datetime(2026, 10, 5, 13, 30, tzinfo=UTC)
@@ -26,7 +27,7 @@ def test_wall_clock_tells_aware_utc():
 def test_venue_clock_runs_at_its_speed(speed, minutes, wait):
     """Ten seconds of I/O time are ten minutes at speed 60; an hour of venue time is then a minute's wait."""
     io = VirtualClock()
-    clock = VenueClock.told({"now": AT.isoformat(), "speed": speed}, io)
+    clock = Told.read({"now": AT.isoformat(), "speed": speed, "next": None}).clock(io)
     asyncio.run(io.advance(10))
     assert clock.now() == AT + timedelta(minutes=minutes)
     assert clock.monotonic() == 10.0
@@ -36,7 +37,7 @@ def test_venue_clock_runs_at_its_speed(speed, minutes, wait):
 def test_lock_step_clock_stands_still_until_told():
     """Between two instants no venue time passes, whatever the wall says."""
     io = VirtualClock()
-    clock = VenueClock.told({"now": "2026-10-05T09:30:00-04:00", "speed": None, "mode": "lockstep"}, io)
+    clock = Told.read({"now": "2026-10-05T09:30:00-04:00", "speed": None, "next": None}).clock(io)
     asyncio.run(io.advance(10))
     assert clock.now() == AT
     assert clock.seconds_until(AT + timedelta(minutes=1)) is None
@@ -59,8 +60,8 @@ def test_venue_time_never_goes_back():
 @pytest.mark.parametrize("answer", [{}, {"now": "noon", "speed": 1}, {"now": "2026-10-05T09:30:00", "speed": 1}, []])
 def test_answer_that_tells_no_clock_is_refused(answer):
     """What is no instant with a zone is not guessed at."""
-    with pytest.raises(ProtocolError, match="should tell now and speed"):
-        VenueClock.told(answer, VirtualClock())
+    with pytest.raises(ProtocolError, match="should tell now, speed and next"):
+        Told.read({**answer, "next": None} if answer else answer)
 
 
 @pytest.mark.parametrize("speed", [0, -1, float("inf"), float("nan")])

@@ -383,40 +383,6 @@ def test_socket_that_answers_pings_is_kept():
     assert play(scenario, stay, clock=clock, pace=replace(QUICK, ping=60, pong=7)) == [CONNECTED]
 
 
-def test_silent_socket_is_found_out_while_the_market_is_open():
-    """It answers pings, but says nothing; the silence before the opening does not count."""
-    clock = VirtualClock(AT)
-    opens = AT + timedelta(minutes=30)
-
-    async def scenario(stage):
-        await stage.until(CONNECTED)
-        await clock.advance_to(opens + timedelta(seconds=18))
-        assert stage.told == [CONNECTED]
-        await clock.advance(4)
-        await stage.until(CONNECTED, LOST)
-        return stage.items[1]
-
-    pace = Pace(close=0.05, ping=9e9, first_wait=60, longest_wait=60)
-    lost = play(scenario, stay, clock=clock, pace=pace, quiet=lambda at: 20 if at >= opens else None)
-    assert "silent for 20 s" in lost.reason
-    assert timedelta(seconds=20) <= lost.at - opens <= timedelta(seconds=22)
-
-
-def test_frames_break_the_silence():
-    """A frame every 15 seconds, where 20 are bearable."""
-    clock = VirtualClock(AT)
-
-    async def scenario(stage):
-        await stage.until(CONNECTED)
-        for number in range(10):
-            await clock.advance(15)
-            await stage.connections[0].send(f"{number}")
-            await stage.until(f"{number}")
-        return stage.told.count(LOST)
-
-    assert play(scenario, stay, clock=clock, quiet=lambda _: 20, pace=replace(QUICK, ping=9e9)) == 0
-
-
 def lose(stage, clock, times):
     """Let time pass until the connection was lost so often; return the waits that were told."""
 
