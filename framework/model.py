@@ -147,6 +147,25 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Halt:
+    """Trading in a symbol was halted at its exchange, or goes on again (FIX 326)."""
+
+    symbol: str
+    at: datetime
+    is_halted: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A split of a symbol's shares: `ratio` are the shares now for each one before (2.0; 0.1 for a reverse split)."""
+
+    symbol: str
+    at: datetime
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
 class Remark:
     """Something the user should know, in a sentence; `subject` is a symbol or a client order id."""
 

@@ -16,6 +16,7 @@ from framework.calendar import Calendar
 from framework.columns import Columns
 from framework.model import (
     Bar,
+    Halt,
     Link,
     OrderGroup,
     OrderRequest,
@@ -25,6 +26,7 @@ from framework.model import (
     Revision,
     Signal,
     Snapshot,
+    Split,
     Timeframe,
     Trade,
     nothing,
@@ -36,7 +38,7 @@ T = TypeVar("T")
 Warmup = int | timedelta
 """How much history before a source's start: a number of bars, or a span of time."""
 
-News = Bar | Quote | Trade | Signal | Revision | OrderUpdate | Link | Remark
+News = Bar | Quote | Trade | Signal | Revision | Halt | Split | OrderUpdate | Link | Remark
 """What an adapter tells."""
 
 Emit = Callable[[News], None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from framework.live.limits import Limits
 from framework.live.slices import GRACE
 
 
@@ -18,6 +19,7 @@ class Live:
     grace: seconds that an instant waits for the bars of its other symbols.
     durable: when a record is on the disk; see `framework.live.journal.SqliteJournal`.
     requests: how many requests a minute the account may make.
+    limits: what the session may not go beyond.
     """
 
     session: str | None = None
@@ -26,3 +28,4 @@ class Live:
     grace: float = GRACE
     durable: Literal["FULL", "NORMAL", "OFF"] = "FULL"
     requests: int = 200
+    limits: Limits = Limits()  # noqa: RUF009  (it is frozen)
