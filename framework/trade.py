@@ -10,12 +10,14 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+import backtrader as bt
 import numpy as np
 
 from framework.columns import Columns, moment
@@ -24,8 +26,10 @@ from framework.engine.dates import num2date
 from framework.engine.live import Line, LiveCerebro
 from framework.engine.live_broker import LiveBroker
 from framework.engine.live_data import LiveData
+from framework.engine.lookout import Lookout
 from framework.engine.ownership import Ownership, adopt, check_start
 from framework.engine.resuming import resume
+from framework.errors import first
 from framework.feeding import Auto, Feed, MinimumPeriods, fed
 from framework.http import Http
 from framework.live.admission import allotment, check_account, check_together
@@ -41,17 +45,22 @@ from framework.live.keeper import keep_time, watch_account, watch_requests
 from framework.live.lockstep import LockStep, clock_told
 from framework.live.opening import UpTo
 from framework.live.past import Past
+from framework.live.publishing import Publisher
 from framework.live.records import POSITION, START, STOP, Records
 from framework.live.settings import Live
 from framework.live.slices import Slicer
+from framework.live.standing import Standing
+from framework.live.status import STARTING
+from framework.live.status_file import StatusFile
 from framework.live.story import Story
+from framework.live.trade_log import TradeLog
 from framework.live.transport import AioHttp
 from framework.live.windows import Cut, Growing
 from framework.model import OrderUpdate, Remark, Snapshot, Timeframe
 from framework.ports import Clock, LiveSource, LiveVenue, Session, Warmup
 from framework.result import Result
 from framework.retries import Patience
-from framework.stage import Piece, cast, data_options, funded, number, result, zone
+from framework.stage import Commission, Piece, cast, data_options, funded, number, result, zone
 from framework.wire import is_on_this_machine
 
 log = logging.getLogger("switchback.live")
@@ -78,6 +87,8 @@ class Rig:
     bridge: Callable[[Io], Bridge] = lambda io: Bridge()
     http: Callable[[str, Clock, int | None], Any] = lambda name, clock, limit: AioHttp(name, clock, limit=limit)
     clock: Callable[[str], Clock] = told_clock
+    is_seen: bool = True
+    """Whether a status file is written, and whoever watches is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +104,7 @@ class Ground:
     hub: Hub
     heard: Heard
     base_url: str
+    lookout: Lookout
 
     @property
     def is_told(self) -> bool:
@@ -149,13 +161,15 @@ def _opened(
     path = sessions_folder() / f"{name}.sqlite"
     journal = stack.enter_context(SqliteJournal(path, clock, synchronous=live.durable, secrets=hidden))
     past = Past.of(journal.entries())
-    records = Records(journal, _telling(Story.of(journal.entries()) if past.run else Story()))
+    lookout = stack.enter_context(_seen(rig, live, name, journal, clock, hidden, str(sources[0].calendar.zone)))
+    records = Records(journal, _telling(Story.of(journal.entries()) if past.run else Story(), lookout))
     io = stack.enter_context(rig.io())
     bridge = rig.bridge(io)
     told = isinstance(clock, VenueClock) and clock.speed is None
     # In lock-step a minute is no time at all, and the sandbox counts no requests.
     http = rig.http(venue.rules.venue, clock, None if told else live.requests)
     control = rig.http("sandbox", clock, None)
+    lookout.requests = lambda: http.requests
     series = [(symbol, source.timeframe) for source in sources for symbol in source.symbols]
 
     slicer = Slicer(series, live.grace)
@@ -178,7 +192,37 @@ def _opened(
     stack.callback(lambda: io.call(closed()))
     hub, heard = io.call(begun())
     stack.callback(lambda: io.call(hub.end()))
-    return Ground(name, clock, records, past, io, control, hub, heard, base_url)
+    return Ground(name, clock, records, past, io, control, hub, heard, base_url, lookout)
+
+
+@contextmanager
+def _seen(
+    rig: Rig, live: Live, name: str, journal: SqliteJournal, clock: Clock, secrets: Iterable[str], zone: str
+) -> Iterator[Lookout]:
+    """Show a session to its operator, from now until it is over: the status file, the trade log, whoever watches."""
+    if not rig.is_seen:
+        yield Lookout(Standing(), clock, None)
+        return
+    standing = Standing.of(journal.entries())
+    standing.story.name = name
+    folder = journal.path.parent
+    shown = [StatusFile.of(folder, name, secrets).write, *([] if live.watch is None else [live.watch])]
+    booked = []
+    if live.trade_log:
+        path = folder / f"{name}.csv" if live.trade_log is True else Path(live.trade_log)
+        trades = TradeLog(path, name, zone)
+        trades.make(journal.entries())
+        booked.append(trades.book)
+    with Publisher(shown, booked) as publisher:
+        lookout = Lookout(standing, clock, publisher)
+        lookout.say(STARTING)
+        try:
+            yield lookout
+        except BaseException as error:
+            lookout.end(str(first(error)) or type(error).__name__)
+            raise
+        else:
+            lookout.end()
 
 
 async def _caught_up(hub: Hub) -> tuple[Snapshot, tuple[OrderUpdate, ...]]:
@@ -226,6 +270,7 @@ class _Session:
         """Run the strategy until the session ends."""
         cerebro, datas = self._staged()
         broker: LiveBroker = cerebro.broker
+        self.ground.lookout.attend(broker, datas, None if self.ground.is_told else self.ground.records)
         try:
             with attention():
                 (strategy,) = cerebro.run()
@@ -258,6 +303,7 @@ class _Session:
             tuple(_windows(self.feeds)),
             restore=lambda strategy: self._restored(broker, strategy, datas),
             checked=lambda strategy, account: [Remark(text) for text in ownership.check(strategy, account)],
+            look=ground.lookout.look,
         )  # fmt: skip
         return cerebro, datas
 
@@ -282,12 +328,16 @@ def _own_name(piece: Piece, clock: Clock) -> str:
     return f"{strategy}-{clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
-def _telling(story: Story) -> Callable[[datetime, Record], None] | None:
-    """Return what logs a session's records as lines, where anybody reads them; a line is also its record's `line`."""
+def _telling(story: Story, lookout: Lookout) -> Callable[[datetime, Record], None]:
+    """Return what tells the lookout of a session's records, and logs them as lines where anybody reads them.
+
+    A line is also its record's `line`.
+    """
     if not log.isEnabledFor(logging.INFO):
-        return None
+        return lookout.hear
 
     def tell(at: datetime, record: Record) -> None:
+        lookout.hear(at, record)
         for line in story.take(at, *record):
             log.info("%s", line, extra={"line": line})
 
@@ -311,8 +361,17 @@ def _start(
         "zone": str(sources[0].calendar.zone),
         "currency": account.currency,
         "cash": cash,
+        "commission": _rate(piece.commission),
         "symbols": [symbol for source in sources for symbol in source.symbols],
     }
+
+
+def _rate(commission: Commission) -> float | None:
+    """Return a commission as a fraction of the value; None where it is reckoned otherwise."""
+    if not isinstance(commission, bt.CommInfoBase):
+        return commission
+    is_fraction = commission.stocklike and commission._commtype == bt.CommInfoBase.COMM_PERC
+    return float(commission.p.commission) if is_fraction else None
 
 
 def _windows(feeds: Sequence[Feed]) -> list[Growing]:

@@ -65,7 +65,7 @@ class Line:
     `is_path` where some of these lie between the bars.
 
     `restore` is called when the first bars are loaded, to give the broker what an earlier run left; `checked`
-    with each snapshot of the account.
+    with each snapshot of the account; `look` at the end of each turn, with whether nothing waits.
     """
 
     bridge: Bridge
@@ -76,6 +76,7 @@ class Line:
     windows: tuple[Growing, ...] = ()
     restore: Callable[[Any], None] = lambda strategy: None
     checked: Callable[[Any, Snapshot], list[Remark]] = lambda strategy, snapshot: []
+    look: Callable[[bool], None] = lambda is_quiet: None
 
 
 class LiveCerebro(Zoned, MendedCerebro):
@@ -155,6 +156,7 @@ class Loop:
             self._by_the_clock()
         if self._line.is_told and news is not None:
             self._line.bridge.send(Idle(self._line.bridge.taken))
+        self._line.look(self._line.bridge.is_quiet)
         self._is_over |= bool(self._cerebro._event_stop)
 
     def _patience(self) -> float:

@@ -17,6 +17,10 @@ START, STOP = "start", "stop"
 INTENT, CANCEL, REPLACE, REFUSED = "intent", "cancel", "replace", "refused"
 UPDATE, POSITION = "update", "position"
 BARS, REVISION, LINK, REMARK = "bars", "revision", "link", "remark"
+SPLIT = "split"
+"""Of a symbol; its body has the `ratio` (see `framework.model.Split`)."""
+DAY = "day"
+"""A trading day began, its date is the key; its body has the `value` that the session had then."""
 
 Tell = Callable[[datetime, Record], None]
 """What hears of each record, at the session's time."""

@@ -22,6 +22,7 @@ import aiohttp
 from framework.errors import ConfigError, ConnectionLost
 from framework.live.budget import Budget
 from framework.live.clock import Deadline
+from framework.live.status import Requests
 from framework.live.window import Window, allowance
 from framework.ports import Clock
 from framework.retries import Patience, lost, retry_after, server_time, with_seconds
@@ -101,6 +102,18 @@ class AioHttp:
         """How many requests of each priority wait for their turn, over all hosts."""
         counts = [budget.waiting for budget in tuple(self._budgets.values())]
         return {each: sum(count.get(each, 0) for count in counts) for each in Priority}
+
+    @property
+    def requests(self) -> Requests | None:
+        """How much of the budget is used, of the host that has the least left; None where nothing is counted.
+
+        Any thread may ask.
+        """
+        now, waiting = self._clock.monotonic(), sum(self.waiting.values())
+        counts = [used for each in tuple(self._budgets.values()) if (used := each.window.used(now)) is not None]
+        if not counts:
+            return Requests(0, self._limit, waiting) if self._limit is not None else None
+        return Requests(*max(counts, key=lambda each: each[0] / each[1]), waiting)
 
     async def send(self, exchange: Exchange[T]) -> T:
         """Drive `exchange` to its end and return its result; throw it `ConnectionLost` where no answer comes."""

@@ -285,6 +285,7 @@ def in_memory(scene: Scene, folder: Path) -> Played:
             bridge=lambda io: InlineBridge(loop),
             http=lambda name, clock, limit: _http(name)(name, clock, limit=limit, jitter=sandbox.chance),
             clock=lambda url: VenueClock(sandbox.market.now(), scene.speed, sandbox.clock),
+            is_seen=False,
         )
         try:
             result = trade(scene.piece(venue), [source], venue, scene.longer, scene.warmup, _no_need, scene.live, rig)
