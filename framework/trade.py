@@ -339,7 +339,7 @@ def _telling(story: Story, lookout: Lookout) -> Callable[[datetime, Record], Non
     def tell(at: datetime, record: Record) -> None:
         lookout.hear(at, record)
         for line in story.take(at, *record):
-            log.info("%s", line, extra={"line": line})
+            log.info("%s", line, extra={"line": line, "kind": record[0], "key": record[1]})
 
     return tell
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from framework.app import telling
+
 if TYPE_CHECKING:
     from framework.live.settings import Live
+    from framework.live.status import Status
     from framework.ports import Source
     from framework.result import Result
 
@@ -41,9 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--adopt", metavar="A,B", help="take over what the account holds of these")
     run.add_argument("--grace", type=float, metavar="S", help="seconds to wait for a minute's other bars; 0.25")
     add_params(parser)
-    told = parser.add_argument_group("what is told").add_mutually_exclusive_group()
-    told.add_argument("-q", "--quiet", action="store_true", help="no lines while it runs")
-    told.add_argument("-v", "--verbose", action="store_true", help="also what is sent and received")
+    telling.add_options(parser)
 
 
 def _add_tape(parser: argparse.ArgumentParser) -> None:
@@ -56,13 +57,13 @@ def _add_tape(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> None:
     from framework.app import naming, show
-    from framework.app.lines import printed
     from framework.app.options import params, pieces
 
     _check(options)
     strategy = naming.strategy(options.strategy)
-    with _side(options) as side, _endable(), printed(is_quiet=options.quiet, is_verbose=options.verbose):
-        result = _run(strategy, side, options, {**pieces(options), "params": params(options, strategy)})
+    with _side(options) as side, _endable(), telling.told(options, is_lockstep=side.is_lockstep) as watch:
+        how = {**pieces(options), "params": params(options, strategy), "live": _live(options, watch)}
+        result = _run(strategy, side, options, how)
     show.result(result)
     _tell(result)
 
@@ -76,17 +77,21 @@ def _run(strategy: Any, side: Side, options: argparse.Namespace, how: dict[str, 
     venue = AlpacaVenue(paper=not options.real, **side.access)
     if options.feed != "test":
         venue.check(side.symbols)
-    return run(strategy, source=source, venue=venue, live=_live(options), **how)
+    return run(strategy, source=source, venue=venue, **how)
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What is traded, and how both adapters reach it: None is Alpaca's own hosts, and the user's own keys."""
+    """What is traded, and how both adapters reach it: None is Alpaca's own hosts, and the user's own keys.
+
+    `is_lockstep` is for a sandbox whose clock stands still between instants: it takes seconds.
+    """
 
     symbols: tuple[str, ...]
     base_url: str | None = None
     key: str | None = field(default=None, repr=False)
     secret: str | None = field(default=None, repr=False)
+    is_lockstep: bool = False
 
     @property
     def access(self) -> Access:
@@ -111,11 +116,14 @@ def _side(options: argparse.Namespace) -> Iterator[Side]:
 
         played = _played(options, symbols)
         with Sandbox(played, speed=options.speed) as sandbox:
-            yield Side(tuple(each for source in played for each in source.symbols), **sandbox.access)
+            named = tuple(each for source in played for each in source.symbols)
+            yield Side(named, **sandbox.access, is_lockstep=options.speed is None)
         return
+    is_lockstep = False
     if options.sandbox:
-        told_clock(options.sandbox)  # what is not there is said before anything else is asked
-    yield Side(symbols, options.sandbox)
+        # What is not there is said before anything else is asked.
+        is_lockstep = getattr(told_clock(options.sandbox), "speed", 1.0) is None
+    yield Side(symbols, options.sandbox, is_lockstep=is_lockstep)
 
 
 def _played(options: argparse.Namespace, symbols: tuple[str, ...]) -> list[Source]:
@@ -128,12 +136,15 @@ def _played(options: argparse.Namespace, symbols: tuple[str, ...]) -> list[Sourc
     return sample(symbols or SYMBOLS, options.day or DAY, options.seed)
 
 
-def _live(options: argparse.Namespace) -> Live:
+def _live(options: argparse.Namespace, watch: Callable[[Status], None] | None) -> Live:
     from framework.app.options import listed
     from framework.live.settings import Live
 
     grace = {} if options.grace is None else {"grace": options.grace}
-    return Live(session=options.session, adopt=tuple(listed(options.adopt)), real_money=options.yes_real_money, **grace)
+    return Live(
+        session=options.session, adopt=tuple(listed(options.adopt)), real_money=options.yes_real_money, **grace,
+        trade_log=options.trade_log, watch=watch,
+    )  # fmt: skip
 
 
 def _check(options: argparse.Namespace) -> None:

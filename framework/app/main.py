@@ -8,23 +8,37 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from framework.errors import SwitchbackError
+from framework.errors import AuthenticationError, ConfigError, SwitchbackError, Unsupported
 
 COMMANDS = {
     "demo": "backtest a scalper over sample bars, then trade a day of them live; no account",
     "backtest": "run a strategy over bars",
     "live": "trade a strategy: on a sandbox, on paper, or with real money",
+    "status": "show what sessions are doing, in this or another terminal",
+    "positions": "show what a session holds",
+    "orders": "show which orders of a session are open",
     "journal": "show what sessions did",
     "fetch": "fetch bars into the cache",
     "sandbox": "serve a venue on loopback that speaks the real dialects, faults included",
 }
 
+USERS_OWN = (ConfigError, Unsupported, AuthenticationError)
+"""What only the user can put right."""
+
+EXIT_FAILED = 1
+"""Something went wrong that may have gone when it is tried again: the line, the venue, the disk."""
+
 EXIT_WRONG_INPUT = 2
+"""Only the user can put it right: an option, a file, a key. To try again does not help."""
+
+EXIT_NOT_FLAT = 3
+"""The session ended, and not everything is sold, though it was asked to be."""
+
 EXIT_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code: 0, 2 for what the user can put right, 130 when interrupted."""
+    """Run one command; return its exit code: 0, or one of those above."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     command = _command(words)
     options = _parser(command).parse_args(words)
@@ -35,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(_module(options.command).main(options) or 0)
     except SwitchbackError as error:
         print(f"switchback: {error}", file=sys.stderr)
-        return EXIT_WRONG_INPUT
+        return EXIT_WRONG_INPUT if isinstance(error, USERS_OWN) else EXIT_FAILED
     except KeyboardInterrupt:
         print("switchback: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
