@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -50,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SwitchbackError as error:
         print(f"switchback: {error}", file=sys.stderr)
         return EXIT_WRONG_INPUT if isinstance(error, USERS_OWN) else EXIT_FAILED
+    except BrokenPipeError:  # whoever reads it has seen enough, such as `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("switchback: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED

@@ -100,4 +100,4 @@ def _state(seen: Seen) -> str:
 
     if seen.is_running and seen.age >= OLD:
         return f"{seen.status.state}, no news for {span(seen.age)}"
-    return ": ".join(filter(None, [seen.status.state, seen.status.reason]))
+    return seen.status.state

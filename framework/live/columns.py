@@ -12,7 +12,7 @@ from rich.text import Text
 GAP = 2
 """Spaces between two columns."""
 
-SHORTEST = 8
+SHORTEST = 32
 """What is left of a text column at the least."""
 
 Cell = str | Text

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import cycle
 from zoneinfo import ZoneInfo
 
 from rich.console import Group, RenderableType
@@ -25,6 +24,9 @@ WIDE = 120
 OLD = 10.0
 """Seconds without a newer status after which it is said."""
 
+LEAST = 3
+"""How many rows of a part are shown at the least, where it has so many."""
+
 FILLS, MESSAGES = 10, 10
 """How many of the last are shown where no height is given."""
 
@@ -33,11 +35,15 @@ _STATES = {RUNNING: "green", HALTED: "bold red", CLOSING: "yellow", OVER: "dim"}
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of the picture: a title, how many rows it has, and what shows the first so many of them."""
+    """One part of the picture: a title, how many rows it has, and what shows the first so many of them.
+
+    The highest rank goes first where there is no room for all parts.
+    """
 
     title: str
     count: int
     drawn: Callable[[int, int], RenderableType]
+    rank: int
     has_header: bool = True
 
     @property
@@ -63,51 +69,49 @@ def screen(
     messages = _messages(status)
     if only:
         return Group(*head, *(part.shown(part.count, width) for part in parts if part.title in only))
+    room = None if height is None else height - len(head)
     if width < WIDE:
-        all_parts = [*parts, messages]
-        shares = _shares(all_parts, height, len(head))
-        return Group(*head, *(part.shown(rows, width) for part, rows in zip(all_parts, shares, strict=True)))
-    return Group(*head, *_side_by_side(parts, messages, width, None if height is None else height - len(head)))
+        return Group(*head, *_stacked([*parts, messages], width, room))
+    return Group(*head, *_side_by_side(parts, messages, width, room))
 
 
-def _side_by_side(parts: Sequence[Part], messages: Part, width: int, height: int | None) -> list[RenderableType]:
+def _stacked(parts: Sequence[Part], width: int, room: int | None) -> list[RenderableType]:
+    """Return parts one under the other; what no lines are left for is left out."""
+    return [part.shown(rows, width) for part, rows in _shares(parts, room)]
+
+
+def _side_by_side(parts: Sequence[Part], messages: Part, width: int, room: int | None) -> list[RenderableType]:
     """Return positions and orders on the left, fills on the right, and messages below."""
-    positions, orders, fills = parts
-    left, right = (width - 3) // 2, width - 3 - (width - 3) // 2
-    upper = None if height is None else height - min(messages.count, max(height // 4, 3)) - messages.lines
-    mine = _shares([positions, orders], upper, 0)
-    theirs = _shares([fills], upper, 0)
+    left, fills = parts[:-1], parts[-1]
+    wide = (width - 3) // 2
+    upper = None if room is None else room - min(messages.count, max(room // 4, LEAST)) - messages.lines
+    ours, theirs = _shares(left, upper), _shares([fills], upper)
     grid = Table.grid(padding=(0, 3, 0, 0), pad_edge=False)
-    grid.add_column(width=left)
-    grid.add_column(width=right)
+    grid.add_column(width=wide)
+    grid.add_column(width=width - 3 - wide)
     grid.add_row(
-        Group(*(part.shown(rows, left) for part, rows in zip([positions, orders], mine, strict=True))),
-        fills.shown(theirs[0], right),
+        Group(*(part.shown(rows, wide) for part, rows in ours)),
+        Group(*(part.shown(rows, width - 3 - wide) for part, rows in theirs)),
     )
-    if height is None:
-        rows = messages.count
-    else:
-        used = max(
-            sum(part.lines + n for part, n in zip([positions, orders], mine, strict=True)), fills.lines + theirs[0]
-        )
-        rows = max(min(messages.count, height - used - messages.lines), 0)
-    return [grid, messages.shown(rows, width)]
+    used = max(sum(part.lines + max(rows, 1) for part, rows in each) for each in (ours, theirs))
+    return [grid, *_stacked([messages], width, None if room is None else room - used)]
 
 
-def _shares(parts: Sequence[Part], height: int | None, taken: int) -> list[int]:
-    """Return how many rows each part shows: all, or by turns as many as there are lines for."""
-    if height is None:
-        return [part.count for part in parts]
-    room = height - taken - sum(max(part.lines, 3) for part in parts)
-    shares = [0] * len(parts)
-    for number in cycle(range(len(parts))):
-        open_ones = [each for each, part in enumerate(parts) if shares[each] < part.count]
-        if room <= 0 or not open_ones:
-            break
-        if number in open_ones:
-            shares[number] += 1
-            room -= 1
-    return shares
+def _shares(parts: Sequence[Part], room: int | None) -> list[tuple[Part, int]]:
+    """Return which parts there are lines for, and how many rows of each: all, or by turns as many as go."""
+    if room is None:
+        return [(part, part.count) for part in parts]
+    kept = list(parts)
+    while len(kept) > 1 and sum(part.lines + min(max(part.count, 1), LEAST) for part in kept) > room:
+        kept.remove(max(kept, key=lambda part: part.rank))
+    left = room - sum(part.lines + (part.count == 0) for part in kept)
+    rows = [0] * len(kept)
+    while left > 0 and any(n < part.count for n, part in zip(rows, kept, strict=True)):
+        for number, part in enumerate(kept):
+            if left > 0 and rows[number] < part.count:
+                rows[number] += 1
+                left -= 1
+    return list(zip(kept, rows, strict=True))
 
 
 # -- the parts
@@ -123,7 +127,7 @@ def _head(status: Status, width: int, age: float) -> list[RenderableType]:
     account = f"{status.money} ...{status.account}" if status.account else ""
     left = Text.assemble((status.session, "bold"), f"  run {status.run}  " if status.run else "  ", state)
     right = f"{account}  {at:%a %H:%M:%S} {_place(status)}"
-    return [*_spread(left, Text(right), width), *_spread(_who(status), _sums(status), width)]
+    return [*_spread(left, Text(right), width), *_spread(_who(status), _sums(status, width), width)]
 
 
 def _who(status: Status) -> Text:
@@ -131,16 +135,17 @@ def _who(status: Status) -> Text:
     return Text(f"{status.strategy}{since}", style="dim")
 
 
-def _sums(status: Status) -> Text:
-    """Return value, cash and what was made, as far as they are known."""
-    found = []
-    for name, amount in (("value", status.value), ("cash", status.cash)):
-        if amount is not None:
-            found.append(Text.assemble((f"{name} ", "dim"), f"{amount:,.2f}"))
-    for name, amount in (("day", status.day), ("session", status.total)):
-        if amount is not None:
-            found.append(Text.assemble((f"{name} ", "dim"), _gain(amount)))
-    return Text("  ").join(found)
+def _sums(status: Status, width: int) -> Text:
+    """Return value, cash and what was made, as far as they are known and there is room for them."""
+    sums = {"value": status.value, "cash": status.cash}
+    gains = {"day": status.day, "session": status.total}
+    shown = {name: Text(f"{amount:,.2f}") for name, amount in sums.items() if amount is not None}
+    shown |= {name: Text.assemble(_gain(amount)) for name, amount in gains.items() if amount is not None}
+    words = {name: Text.assemble((f"{name} ", "dim"), amount) for name, amount in shown.items()}
+    for name in ("cash", "session", "value"):
+        if sum(each.cell_len + 2 for each in words.values()) - 2 > width:
+            words.pop(name, None)
+    return Text("  ").join(words.values())
 
 
 def _lines(status: Status, width: int) -> Text:
@@ -182,7 +187,7 @@ def _positions(status: Status) -> Part:
             width,
         )
 
-    return Part("Positions", len(held), drawn)
+    return Part("Positions", len(held), drawn, 0)
 
 
 def _orders(status: Status) -> Part:
@@ -200,7 +205,7 @@ def _orders(status: Status) -> Part:
             width,
         )
 
-    return Part("Open orders", len(status.orders), drawn)
+    return Part("Open orders", len(status.orders), drawn, 1)
 
 
 def _fills(status: Status) -> Part:
@@ -221,7 +226,7 @@ def _fills(status: Status) -> Part:
             width,
         )
 
-    return Part("Last fills", len(latest), drawn)
+    return Part("Last fills", len(latest), drawn, 3)
 
 
 def _messages(status: Status) -> Part:
@@ -239,7 +244,7 @@ def _messages(status: Status) -> Part:
             lines.append(line)
         return Group(*lines)
 
-    return Part("Messages", len(latest), drawn, has_header=False)
+    return Part("Messages", len(latest), drawn, 2, has_header=False)
 
 
 # -- words and figures

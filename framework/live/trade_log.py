@@ -47,12 +47,12 @@ class TradeLog:
     def book(self, executions: Sequence[Execution]) -> None:
         """Add fills; they are in the file when this returns."""
         with _private(self.path, os.O_APPEND) as file:
-            csv.writer(file).writerows(_row(each, self.session, self.zone) for each in executions)
+            csv.writer(file, lineterminator="\n").writerows(_row(each, self.session, self.zone) for each in executions)
 
 
 def write(file: TextIO, session: str, entries: Iterable[Entry]) -> None:
     """Write a header and the fills of a journal."""
-    table = csv.writer(file)
+    table = csv.writer(file, lineterminator="\n")
     table.writerow(COLUMNS)
     table.writerows(rows(session, entries))
 
@@ -67,7 +67,13 @@ def rows(session: str, entries: Iterable[Entry]) -> Iterator[Sequence[object]]:
 
 def _row(told: Execution, session: str, zone: str) -> Sequence[object]:
     local = told.at.astimezone(ZoneInfo(zone)).isoformat()
-    return (told.at.astimezone(UTC).isoformat(), local, session, *(getattr(told, name) for name in _OWN))
+    own = (getattr(told, name) for name in _OWN)
+    return (told.at.astimezone(UTC).isoformat(), local, session, *map(_figure, own))
+
+
+def _figure(value: str | float) -> str:
+    """Return a figure without the noise of its last bits."""
+    return value if isinstance(value, str) else f"{round(value, 8) + 0.0:.8f}".rstrip("0").rstrip(".")
 
 
 def _private(path: Path, flag: int) -> TextIO:
