@@ -64,8 +64,13 @@ def table(columns: Sequence[Column], width: int) -> Table:
         justify = "right" if column.is_right else "left"
         shown.add_column(column.title, width=wide, no_wrap=True, overflow="ellipsis", justify=justify)  # type: ignore[arg-type]
     for cells in zip(*(column.cells for column, _ in kept), strict=True):
-        shown.add_row(*(Text(each) if isinstance(each, str) else each for each in cells))  # a text is no markup
+        shown.add_row(*(Text(clean(each)) if isinstance(each, str) else each for each in cells))  # a text is no markup
     return shown
+
+
+def clean(text: str) -> str:
+    """Return a text, which may be a venue's, without what would move the cursor."""
+    return "".join(each if each.isprintable() else " " for each in text)
 
 
 def _taken(widths: Sequence[int]) -> int:
@@ -73,4 +78,4 @@ def _taken(widths: Sequence[int]) -> int:
 
 
 def _length(cell: Cell) -> int:
-    return cell.cell_len if isinstance(cell, Text) else cell_len(cell)
+    return cell.cell_len if isinstance(cell, Text) else cell_len(clean(cell))

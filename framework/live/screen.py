@@ -15,7 +15,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from framework.live.columns import Cell, Column, table
+from framework.live.columns import Cell, Column, clean, table
 from framework.live.status import CLOSING, HALTED, OVER, RUNNING, Status
 from framework.live.story import short
 from framework.live.wording import money
@@ -121,7 +121,7 @@ def _head(status: Status, width: int, age: float) -> list[RenderableType]:
     at = _local(status, status.at)
     state = Text(status.state, style=_STATES.get(status.state, "yellow"))
     if status.reason:
-        state.append(f": {_clean(status.reason)}")
+        state.append(f": {clean(status.reason)}")
     if age >= OLD and status.state != OVER:
         state.append(f"  no news for {span(age)}", style="bold red")
     account = f"{status.money} ...{status.account}" if status.account else ""
@@ -152,17 +152,18 @@ def _lines(status: Status, width: int) -> Text:
     """Return the streams and the request budget in a line."""
     found = []
     for each in status.connections:
-        since = _when(status, each.since)
-        word = Text(f"{each.stream} up" if each.is_up else f"{each.stream} DOWN since {since}: {_clean(each.reason)}")
+        word = Text(f"{each.stream} up" if each.is_up else f"{each.stream} DOWN since {_when(status, each.since)}")
         word.stylize("green" if each.is_up else "bold red")
         found.append(word)
-    if (oldest := status.oldest_bar) is not None:
-        found.append(Text(f"last bar {_when(status, oldest.at)} {oldest.symbol}"))
     if (requests := status.requests) is not None:
         wait = f", {requests.waiting} wait" if requests.waiting else ""
         used = Text(f"requests {requests.used}/{requests.limit}{wait}")
         used.stylize("bold red" if wait else "")
         found.append(used)
+    if (oldest := status.oldest_bar) is not None:
+        found.append(Text(f"last bar {_when(status, oldest.at)} {oldest.symbol}"))
+    # The reasons come last: of what does not go into the line, the messages have them too.
+    found += [Text(clean(each.reason), style="red") for each in status.connections if each.reason and not each.is_up]
     line = Text("  ", no_wrap=True, overflow="ellipsis").join(found)
     line.truncate(width, overflow="ellipsis")
     return line
@@ -237,7 +238,7 @@ def _messages(status: Status) -> Part:
         lines = []
         for each in shown:
             line = Text(
-                f"{_when(status, each.at)}  {each.subject:<8} {_clean(each.text)}",
+                f"{_when(status, each.at)}  {each.subject:<8} {clean(each.text)}",
                 style="yellow" if each.is_warning else "", no_wrap=True, overflow="ellipsis",
             )  # fmt: skip
             line.truncate(width, overflow="ellipsis")
@@ -270,11 +271,6 @@ def _when(status: Status, at: datetime) -> str:
     """Return a time of the status's own day, else its day too."""
     local, now = _local(status, at), _local(status, status.at)
     return f"{local:%H:%M:%S}" if local.date() == now.date() else f"{local:%b %d %H:%M}"
-
-
-def _clean(text: str) -> str:
-    """Return a text that may be a venue's without what would move the cursor."""
-    return "".join(each if each.isprintable() else " " for each in text)
 
 
 def _place(status: Status) -> str:

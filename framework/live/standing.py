@@ -51,8 +51,11 @@ class Lot:
     def trade(self, change: float, price: float) -> float:
         """Book a signed change; return what it realised."""
         before, self.quantity = self.quantity, self.quantity + change
-        if before * change >= 0:
-            self.price = (self.price * before + change * price) / self.quantity if self.quantity else 0.0
+        if not before:
+            self.price = price
+            return 0.0
+        if before * change > 0:
+            self.price = (self.price * before + change * price) / self.quantity
             return 0.0
         closed = min(abs(change), abs(before)) * (1 if before > 0 else -1)
         made = closed * (price - self.price)
