@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console
 
 from framework.live.columns import Column, fitting
@@ -44,7 +45,7 @@ def drawn(status: Status, width: int, height: int | None = None, age: float = 0.
 def test_it_fits_into_any_terminal(width: int, height: int, count: int, text: str) -> None:
     """No line is longer than the terminal is wide, and there are no more lines than it has."""
     lines = drawn(full(count, text), width, height)
-    assert max(map(len, lines)) <= width
+    assert max(map(cell_len, lines)) <= width
     assert len(lines) <= height
 
 
