@@ -47,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _parser(None).print_help()
         return 0
     try:
-        return int(_module(options.command).main(options) or 0)
+        code = int(_module(options.command).main(options) or 0)
+        sys.stdout.flush()
+        return code
     except SwitchbackError as error:
         print(f"switchback: {error}", file=sys.stderr)
         return EXIT_WRONG_INPUT if isinstance(error, USERS_OWN) else EXIT_FAILED

@@ -39,7 +39,7 @@ def html(status: Status, width: int = WIDTH) -> str:
     """Return a status as HTML, colours included."""
     from rich.console import Console
 
-    console = Console(record=True, width=width, file=io.StringIO(), force_terminal=True)
+    console = Console(record=True, width=width, file=io.StringIO(), force_terminal=True, force_jupyter=False)
     console.print(screen(status, width))
     return console.export_html(inline_styles=True, code_format=_PAGE)
 
