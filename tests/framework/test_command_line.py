@@ -20,6 +20,8 @@ from framework.errors import (
     SwitchbackError,
     Unsupported,
 )
+from framework.live.clock import WallClock
+from framework.live.journal import SqliteJournal
 
 STRATEGY = """
 import backtrader as bt
@@ -214,9 +216,10 @@ def test_the_exit_code_says_whether_to_try_again(
     assert capsys.readouterr().err == f"switchback: {str(error) or 'interrupted'}\n"
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
-    """`switchback journal ... | head` ends quietly."""
-    command = [sys.executable, "-m", "framework.app.main", "journal"]
+def test_a_reader_that_has_seen_enough_is_no_error(sessions_folder: Path) -> None:
+    """`switchback journal mine --csv | head` ends quietly."""
+    SqliteJournal(sessions_folder / "mine.sqlite", WallClock()).close()
+    command = [sys.executable, "-m", "framework.app.main", "journal", "mine", "--csv"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.close()
