@@ -12,7 +12,7 @@ from rich.text import Text
 GAP = 2
 """Spaces between two columns."""
 
-SHORTEST = 32
+SHORTEST = 40
 """What is left of a text column at the least."""
 
 Cell = str | Text

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from framework.live.columns import Cell, Column, clean, table
+from framework.live.standing import FILLS, MESSAGES
 from framework.live.status import CLOSING, HALTED, OVER, RUNNING, Status
 from framework.live.story import short
 from framework.live.wording import money
@@ -27,8 +28,8 @@ OLD = 10.0
 LEAST = 3
 """How many rows of a part are shown at the least, where it has so many."""
 
-FILLS, MESSAGES = 10, 10
-"""How many of the last are shown where no height is given."""
+LAST = 10
+"""How many of the last fills and messages are shown where no height is given."""
 
 _STATES = {RUNNING: "green", HALTED: "bold red", CLOSING: "yellow", OVER: "dim"}
 
@@ -65,8 +66,9 @@ def screen(
 ) -> RenderableType:
     """Return the picture; `age` is how many seconds ago the status was made, `only` which of its parts are wanted."""
     head = [*_head(status, width, age), _lines(status, width)]
-    parts = [_positions(status), _orders(status), _fills(status)]
-    messages = _messages(status)
+    last = LAST if height is None else max(FILLS, MESSAGES)
+    parts = [_positions(status), _orders(status), _fills(status, last)]
+    messages = _messages(status, last)
     if only:
         return Group(*head, *(part.shown(part.count, width) for part in parts if part.title in only))
     room = None if height is None else height - len(head)
@@ -209,8 +211,8 @@ def _orders(status: Status) -> Part:
     return Part("Open orders", len(status.orders), drawn, 1)
 
 
-def _fills(status: Status) -> Part:
-    latest = status.fills[:FILLS]
+def _fills(status: Status, last: int) -> Part:
+    latest = status.fills[:last]
 
     def drawn(rows: int, width: int) -> RenderableType:
         shown = latest[:rows]
@@ -230,8 +232,8 @@ def _fills(status: Status) -> Part:
     return Part("Last fills", len(latest), drawn, 3)
 
 
-def _messages(status: Status) -> Part:
-    latest = status.messages[-MESSAGES:]
+def _messages(status: Status, last: int) -> Part:
+    latest = status.messages[-last:]
 
     def drawn(rows: int, width: int) -> RenderableType:
         shown = latest[-rows:] if rows else ()
