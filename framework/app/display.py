@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TextIO
 
 from rich.console import Console, RenderableType
@@ -48,8 +49,8 @@ class Display(logging.Handler):
 
     def say(self, text: str, *, is_warning: bool = False) -> None:
         """Take what was printed, or a warning, for a message. Any thread."""
-        if self._status is not None:
-            self._said.append(Message(self._status.at, "", text, is_warning))
+        at = datetime.now(UTC) if self._status is None else self._status.at
+        self._said.append(Message(at, "", text, is_warning))
 
     def picture(self, height: int | None = None) -> RenderableType:
         """Return what there is to see."""

@@ -132,10 +132,14 @@ class Lookout:
     def _begin_day(self, value: float) -> None:
         """Write down what the session was worth when its trading day began: what it was when it was last seen."""
         today = self._clock.now().astimezone(self._standing.story.zone).date()
-        if self._days is not None and self._state == RUNNING and self._day() != today:
+        if self._days is not None and self._is_trading and self._day() != today:
             worth = value if self._worth is None else self._worth
             self._days.append(DAY, today.isoformat(), {"value": worth})
         self._worth = value
+
+    @property
+    def _is_trading(self) -> bool:
+        return self._state not in (STARTING, WARMING_UP, OVER)
 
     def _day(self) -> date | None:
         return self._standing.day[0] if self._standing.day else None

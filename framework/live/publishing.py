@@ -16,6 +16,10 @@ from framework.live.status import Execution, Status
 log = logging.getLogger("switchback.live")
 
 
+FAREWELL = 5.0
+"""Seconds that the end of a session waits, at most, for what is still being shown."""
+
+
 class Publisher:
     """Hands each status to `shown`, and each execution to `booked`, for as long as the block lasts.
 
@@ -44,7 +48,7 @@ class Publisher:
         with self._stirred:
             self._is_over = True
             self._stirred.notify()
-        self._thread.join()
+        self._thread.join(FAREWELL)  # a display that hangs keeps no session from its end
 
     def show(self, status: Status) -> None:
         """Hand a status over. Any thread."""

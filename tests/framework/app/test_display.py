@@ -71,6 +71,14 @@ def test_what_is_printed_meanwhile_is_a_message_and_printed_again(capsys: pytest
     assert "hello [from] the strategy" in stream.getvalue().rpartition("\x1b[?1049l")[2]
 
 
+def test_what_is_printed_before_the_first_status_is_kept() -> None:
+    """A start says things too."""
+    stream = Terminal()
+    with displayed(stream):
+        print("so many checks")  # noqa: T201  (as a start does)
+    assert "so many checks" in stream.getvalue().rpartition("\x1b[?1049l")[2]
+
+
 def test_warnings_of_other_parts_are_messages_too() -> None:
     """A session's own lines are in its status already."""
     display = Display(Console(file=io.StringIO(), width=80))

@@ -61,3 +61,20 @@ def test_what_fails_is_warned_of_once_and_the_others_go_on(caplog: pytest.LogCap
     assert [record.getMessage() for record in caplog.records] == [
         "what is shown of the session is not complete: OSError: the disk is full"
     ]
+
+
+def test_a_display_that_hangs_keeps_no_session_from_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is waited for, but not for ever."""
+    monkeypatch.setattr("framework.live.publishing.FAREWELL", 0.01)
+    begun, let = threading.Event(), threading.Event()
+
+    def hang(each: Status) -> None:
+        begun.set()
+        let.wait(10)
+
+    with Publisher([hang]) as publisher:
+        publisher.show(status(1))
+        assert begun.wait(10)
+    assert publisher._thread.is_alive()
+    let.set()
+    publisher._thread.join(10)
