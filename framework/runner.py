@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from datetime import tzinfo
+from datetime import timedelta, tzinfo
 from typing import Any, Literal
 
 import backtrader as bt
 
 from framework.backtest import Backtest, play
+from framework.closing import at_close_of
+from framework.engine.day_end import HOLD, How
 from framework.engine.probe import minimum_periods
 from framework.errors import ConfigError, nearest
 from framework.feeding import Auto, MinimumPeriods, fed
@@ -38,6 +40,8 @@ def run(
     tz: str | tzinfo | None = None,
     quicknotify: bool = True,
     intrabar: bool = False,
+    at_close: How = HOLD,
+    before_close: float | timedelta = 5,
     engine: Literal["lean", "stock"] = "lean",
     progress: bool | None = None,
     params: Mapping[str, Any] | None = None,
@@ -64,6 +68,10 @@ def run(
     intrabar     play each bar along its path (open, nearer extreme, other extreme, close): a fill is heard
                  of within its bar, and what is sent in answer works from the next stretch of the path on;
                  not stock's results
+    at_close     what is done at the end of each trading day, in a backtest and live: "hold" nothing; "liquidate"
+                 cancels every order, closes every position at the market, and takes no order of the strategy's
+                 until the close; a function is called with the strategy
+    before_close how long before the exchange's real close (early closes included): minutes, or a timedelta
     engine       "stock" runs Backtrader's own loop, some ten times slower and the same to the last bit;
                  `result.engine` says which one ran, and why
     progress     show a bar: None for long runs in a terminal, True and False always and never
@@ -81,7 +89,8 @@ def run(
     longer = [Timeframe.parse(each) for each in resample]
     _check_engine(engine)
     costs = (cash, commission, slippage)
-    piece = Piece(strategy, chosen, venue, *costs, sizer, analyzers, zone, quicknotify)
+    end = at_close_of(at_close, before_close, sources)
+    piece = Piece(strategy, chosen, venue, *costs, sizer, analyzers, zone, quicknotify, end)
 
     def need(kinds: Sequence[tuple[str, Timeframe]]) -> list[int]:
         return minimum_periods(strategy, chosen, kinds)

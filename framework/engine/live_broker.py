@@ -102,6 +102,10 @@ class LiveBroker(RuledBroker):
         self._records.commit([(REPLACE, client_order_id, {"request": request})])
         self._send(Replace(client_order_id, request))
 
+    def unfinished(self) -> list[Any]:
+        """Return the orders that are not over, those that have not left yet among them."""
+        return [order for order in (*self.submitted, *self._leaving, *self._orders.values()) if order.alive()]
+
     def get_orders_open(self, safe: bool = False) -> list[Any]:
         return [each.clone() if safe else each for each in self._orders.values()]
 

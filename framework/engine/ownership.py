@@ -30,6 +30,14 @@ def adopt(
         settle(broker, strategy, feeds[symbol], held[symbol].quantity, held[symbol].average_price, account.at)
 
 
+def foreign(broker: LiveBroker, account: Snapshot) -> dict[str, float]:
+    """Return, by symbol, what the account holds beside the session's own."""
+    found = {each.symbol: each.quantity for each in account.positions}
+    for data, position in broker.positions.items():
+        found[symbol_of(data)] = found.get(symbol_of(data), 0.0) - position.size
+    return found
+
+
 def check_start(broker: LiveBroker, account: Snapshot) -> None:
     """Raise `ConfigError` where the account holds less than the session's journal says."""
     lacking = _lacking(broker, account)

@@ -15,10 +15,10 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from framework.errors import RateLimited, first
+from framework.errors import RateLimited, VenueError, first
 from framework.live.bridge import Bridge
 from framework.live.cancels import Cancels, Ending, overtaken
-from framework.live.commands import Cancel, Command, Idle, Instant, Replace, Submit
+from framework.live.commands import Cancel, Command, Idle, Instant, Look, Replace, Submit
 from framework.live.slices import Slice, Slicer
 from framework.model import Bar, Link, OrderGroup, OrderStatus, OrderUpdate, Snapshot, Trade
 from framework.ports import Desk, LiveSource, LiveVenue, News, Resumed, Session
@@ -31,6 +31,9 @@ TOGETHER = 1.0
 
 ENDING = 3.0
 """Seconds that an order waits, at most, for the end of one of its symbol that was cancelled before it."""
+
+LOOK = 1.0
+"""Seconds before the account is looked at again, where it could not be."""
 
 _CANCELS_FIRST = 1_000_000_000
 
@@ -213,9 +216,25 @@ class Hub:
                 self._cancel(client_order_id)
             case Replace(client_order_id, request):
                 self._ask(self.desk.replace(client_order_id, request))
+            case Look():
+                self._begin(self._look())
             case Idle(taken):
                 self._handled = taken
                 self._stirred.set()
+
+    async def _look(self) -> None:
+        """Tell the engine how the account is, however long it takes to find out."""
+        while True:
+            try:
+                return self.bridge.post(await self.desk.snapshot())
+            except VenueError as error:
+                log.info("the account could not be looked at (%s)", error)
+                await self._clock.sleep(LOOK)
+
+    def tell_kept(self) -> None:
+        """Hand on what is kept in lock-step: no instant follows that would take it."""
+        for each in self.gathered():
+            self.bridge.post(each)
 
     def _ask(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._begin(work)

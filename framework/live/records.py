@@ -15,7 +15,7 @@ from framework.live.journal import Dated, Record, SqliteJournal
 
 START, STOP = "start", "stop"
 INTENT, CANCEL, REPLACE, REFUSED = "intent", "cancel", "replace", "refused"
-UPDATE, POSITION = "update", "position"
+UPDATE, POSITION, FLAT = "update", "position", "flat"
 BARS, REVISION, LINK, REMARK = "bars", "revision", "link", "remark"
 
 Tell = Callable[[datetime, Record], None]

@@ -20,6 +20,7 @@ class Live:
     durable: when a record is on the disk; see `framework.live.journal.SqliteJournal`.
     requests: how many requests a minute the account may make.
     limits: what the session may not go beyond.
+    until: "close" ends the session with the trading day; None lets it run until it is stopped.
     """
 
     session: str | None = None
@@ -29,3 +30,4 @@ class Live:
     durable: Literal["FULL", "NORMAL", "OFF"] = "FULL"
     requests: int = 200
     limits: Limits = Limits()  # noqa: RUF009  (it is frozen)
+    until: Literal["close"] | None = None
