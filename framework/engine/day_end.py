@@ -86,7 +86,7 @@ class DayEnd:
     def _over(self) -> None:
         """The close has come: what is not closed by now, no order can close today."""
         if self.flattening is not None:
-            held = self.flattening.give_up()
+            held = self.flattening.give_up(self._close + self._grace + _NEARLY)
             if held:
                 what = ", ".join(f"{name} {size:g}" for name, size in held.items())
                 day = num2date(np.array([self._close]))[0].astype("datetime64[D]")

@@ -52,12 +52,15 @@ class Flattening:
                 self._close(data, size)
         return self.is_flat
 
-    def give_up(self) -> dict[str, float]:
-        """Cancel the closing orders that are open still; return what is held, by the feed's name."""
+    def give_up(self, at: float) -> dict[str, float]:
+        """Cancel the closing orders that are open still; return what was held at a time, by the feed's name."""
+        late = {
+            data: -order.size for data, order in self._closing.items() if order.executed.size and _is_after(order, at)
+        }
         for order in self._closing.values():
             if order.alive():
                 self._broker.take_back(order)
-        return {data._name: size for data, size in self._held().items()}
+        return {data._name: size for data, size in (late | self._held()).items()}
 
     def _held(self) -> dict[Any, float]:
         return {data: each.size for data, each in self._broker.positions.items() if each.size}
@@ -85,3 +88,8 @@ class Flattening:
         with self._broker.overruling():
             self._closing[data] = order = send(self._strategy, data, abs(size), exectype=bt.Order.Market)
         order.addinfo(closing=self._reason)
+
+
+def _is_after(order: Any, at: float) -> bool:
+    """Return whether an order was filled after a time: a backtest's symbol without bars has none to fill it on."""
+    return bool(order.executed.dt is not None and order.executed.dt > at)

@@ -69,7 +69,7 @@ class LiveBroker(RuledBroker):
 
     def submit(self, order: Any, check: bool = True) -> Any:
         if order.parent is not None and order.parent.ref not in self._pchildren:
-            self._refuse(order, "its parent has been sent already; a bracket is sent in one piece")
+            self._refuse(order, _late_child(order.parent))
             return order
         return super().submit(order, check)
 
@@ -285,6 +285,7 @@ class LiveBroker(RuledBroker):
     def relive(self, order: Any, update: OrderUpdate) -> Any:
         """Take news of an earlier run into an order and the ledger; return the order as it was told of a fill."""
         told = None
+        self._ids[order.ref] = update.client_order_id
         if update.fill is not None:
             self._filled(order, update)
             told = self.notifs.pop()
@@ -332,6 +333,13 @@ class LiveBroker(RuledBroker):
     def open_ids(self) -> Mapping[str, Any]:
         """The open orders by their client order id."""
         return dict(self._orders)
+
+
+def _late_child(parent: Any) -> str:
+    """Return why an exit is not taken whose entry is not being made any more."""
+    if reason := parent.info.get("reason", ""):
+        return f"its entry was not sent: {reason}"
+    return "its parent has been sent already; a bracket is sent in one piece"
 
 
 def _dated(order: Any, update: OrderUpdate) -> float | None:
