@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Mapping, Sequence
 from datetime import timedelta, tzinfo
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import backtrader as bt
 
@@ -22,6 +23,21 @@ from framework.ports import Source, Venue, Warmup
 from framework.result import Result
 from framework.stage import Analyzer, Commission, Piece, Sizer
 from framework.when import zone_named
+
+if TYPE_CHECKING:
+    from framework.live.running import Running
+
+
+@overload
+def run(
+    strategy: type[bt.Strategy], *, source: Source | Sequence[Source], background: Literal[True], **how: Any
+) -> Running: ...
+
+
+@overload
+def run(
+    strategy: type[bt.Strategy], *, source: Source | Sequence[Source], background: Literal[False] = False, **how: Any
+) -> Result: ...
 
 
 def run(
@@ -44,9 +60,10 @@ def run(
     before_close: float | timedelta = 5,
     engine: Literal["lean", "stock"] = "lean",
     progress: bool | None = None,
+    background: bool = False,
     params: Mapping[str, Any] | None = None,
     **more_params: Any,
-) -> Result:
+) -> Result | Running:
     """Run a strategy over a source's bars and return what came of it.
 
     strategy     a `bt.Strategy` subclass, unmodified
@@ -75,6 +92,7 @@ def run(
     engine       "stock" runs Backtrader's own loop, some ten times slower and the same to the last bit;
                  `result.engine` says which one ran, and why
     progress     show a bar: None for long runs in a terminal, True and False always and never
+    background   live: return at once a `Running`, with `.stop()` and `.result()`; the session goes on beside
     params       the strategy's parameters; those whose name is not one of the above may be given
                  directly: `run(SmaCross, source=bars, fast=10)`
 
@@ -96,7 +114,9 @@ def run(
         return minimum_periods(strategy, chosen, kinds)
 
     if live:
-        return _traded(piece, sources, longer, warmup, need, live)
+        return _traded(piece, sources, longer, warmup, need, live, background=background)
+    if background:
+        raise ConfigError("background=True is for a live session; a backtest is over before you look")
     return play(Backtest(piece, fed(sources, longer, warmup, need), intrabar, engine, progress))
 
 
@@ -107,13 +127,20 @@ def _traded(
     warmup: Warmup | Auto,
     need: MinimumPeriods,
     live: bool | Live,
-) -> Result:
+    *,
+    background: bool,
+) -> Result | Running:
     """Trade live. What only a session needs (sockets, the journal) is loaded here."""
     from framework.live.admission import live_source, live_venue
+    from framework.live.running import Running
     from framework.trade import trade
 
     how = live if isinstance(live, Live) else Live()
-    return trade(piece, [live_source(each) for each in sources], live_venue(piece.venue), longer, warmup, need, how)
+    listened = [live_source(each) for each in sources]
+    traded = functools.partial(trade, piece, listened, live_venue(piece.venue), longer, warmup, need, how)
+    if background:
+        return Running(lambda stop: traded(stop=stop), how.session or piece.strategy.__name__)
+    return traded()
 
 
 def _given(arguments: Mapping[str, Any]) -> dict[str, bool]:

@@ -28,7 +28,7 @@ from framework.engine.live_data import LiveData
 from framework.engine.oversight import Orders
 from framework.engine.ownership import Ownership, adopt, check_start, foreign
 from framework.engine.resuming import resume
-from framework.feeding import Auto, Feed, MinimumPeriods, fed
+from framework.feeding import Auto, Feed, MinimumPeriods
 from framework.http import Http
 from framework.live.admission import allotment, check_account, check_together, check_until
 from framework.live.attention import attention
@@ -44,7 +44,7 @@ from framework.live.journal import Record, SqliteJournal
 from framework.live.keeper import keep_time, watch_account, watch_requests
 from framework.live.killswitch import KillSwitch
 from framework.live.lockstep import LockStep, clock_told
-from framework.live.opening import UpTo
+from framework.live.opening import unheeded, warmed
 from framework.live.past import Past
 from framework.live.records import POSITION, START, STOP, Records
 from framework.live.settings import Live
@@ -139,9 +139,9 @@ def trade(
             account, missed = ground.io.call(_caught_up(ground.hub))
             warmup, need = _at_least_one(warmup, need)
         at = ground.clock.now()
-        feeds = fed([UpTo(source, at) for source in sources], longer, warmup, need)
+        feeds = warmed(sources, at, longer, warmup, need)
         ground.io.call(_following(ground, sources, feeds))
-        notes = [word] if word else []
+        notes = [*([word] if word else []), *unheeded(sources, at)]
         how = _Session(ground, piece, venue, live, feeds, cash, account, missed, notes, stop or Stop())
         return how.played()
 

@@ -9,6 +9,7 @@ from brokers.alpaca.protocol import AlpacaRules
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from brokers.alpaca.emptying import Cleared
     from brokers.alpaca.line import Habits
     from brokers.alpaca.trading import AlpacaDesk
     from framework.config import Credentials
@@ -85,6 +86,22 @@ class AlpacaVenue:
                 if found is None or not found.is_tradable:
                     what = "does not know" if found is None else "does not trade"
                     raise ConfigError(f"{NAME} {what} the symbol {symbol}; check the spelling, such as AAPL or BTC/USD")
+
+    def clear_account(self, *, number: str | None = None, flatten: bool = False) -> Cleared:
+        """Cancel every open order of the account, with `flatten` close every position: whoever's they are. Blocks.
+
+        `number` is the account's, which real money needs. Raise `ConfigError`, `VenueError`.
+        """
+        import time
+
+        from brokers.alpaca.emptying import cleared
+        from brokers.alpaca.endpoint import Endpoint
+        from feeds.alpaca.protocol import NAME
+        from framework.http import Http
+
+        endpoint = Endpoint(self._base_url, self._credentials())
+        with Http(NAME) as http:
+            return cleared(endpoint, http, number, time.sleep, flatten=flatten, is_real=self.is_real)
 
     def _credentials(self) -> Credentials:
         from feeds.alpaca.protocol import SERVICE, VARIABLES

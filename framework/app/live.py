@@ -39,6 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     run = add_pieces(parser)
     run.add_argument("--session", metavar="NAME", help="goes on under this name after a stop or a crash")
     run.add_argument("--adopt", metavar="A,B", help="take over what the account holds of these")
+    run.add_argument("--until", choices=("close",), help="end with the trading day; default: run until stopped")
     run.add_argument("--grace", type=float, metavar="S", help="seconds to wait for a minute's other bars; 0.25")
     add_params(parser)
     told = parser.add_argument_group("what is told").add_mutually_exclusive_group()
@@ -54,7 +55,11 @@ def _add_tape(parser: argparse.ArgumentParser) -> None:
     tape.add_argument("--speed", type=float, metavar="N", help="60 is a minute a second; default: lock-step")
 
 
-def main(options: argparse.Namespace) -> None:
+NOT_FLAT = 3
+"""The exit code of a session that ended with something held that was to be closed."""
+
+
+def main(options: argparse.Namespace) -> int:
     from framework.app import naming, show
     from framework.app.lines import printed
     from framework.app.options import params, pieces
@@ -65,6 +70,7 @@ def main(options: argparse.Namespace) -> None:
         result = _run(strategy, side, options, {**pieces(options), "params": params(options, strategy)})
     show.result(result)
     _tell(result)
+    return NOT_FLAT if result.not_flat else 0
 
 
 def _run(strategy: Any, side: Side, options: argparse.Namespace, how: dict[str, Any]) -> Result:
@@ -76,7 +82,7 @@ def _run(strategy: Any, side: Side, options: argparse.Namespace, how: dict[str, 
     venue = AlpacaVenue(paper=not options.real, **side.access)
     if options.feed != "test":
         venue.check(side.symbols)
-    return run(strategy, source=source, venue=venue, live=_live(options), **how)
+    return run(strategy, source=source, venue=venue, live=_live(options), background=False, **how)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +139,10 @@ def _live(options: argparse.Namespace) -> Live:
     from framework.live.settings import Live
 
     grace = {} if options.grace is None else {"grace": options.grace}
-    return Live(session=options.session, adopt=tuple(listed(options.adopt)), real_money=options.yes_real_money, **grace)
+    return Live(
+        session=options.session, adopt=tuple(listed(options.adopt)), real_money=options.yes_real_money,
+        until=options.until, **grace,
+    )  # fmt: skip
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -149,6 +158,13 @@ def _check(options: argparse.Namespace) -> None:
             raise ConfigError("a session needs to know what to trade; give --symbols AAPL,TSLA")
     if isinstance(options.sandbox, str) and not is_on_this_machine(options.sandbox):
         raise ConfigError(f"--sandbox {options.sandbox} is not on this machine, where sandboxes are; leave it out")
+    check_real(options)
+
+
+def check_real(options: argparse.Namespace) -> None:
+    """Ask for the account's number where it is real money, and it was not given; raise `ConfigError`."""
+    from framework.errors import ConfigError
+
     if options.yes_real_money and not options.real:
         raise ConfigError("--yes-real-money goes with --real; without it nothing real is traded")
     if options.real and not options.yes_real_money:
@@ -186,6 +202,8 @@ def _endable() -> Iterator[None]:
 def _tell(result: Result) -> None:
     from framework.config import sessions_folder
 
+    for text in result.not_flat:
+        print(f"\n{text}")
     print(f"\nSession {result.session}")
     print(f"  journal    {sessions_folder() / result.session}.sqlite")
     print(f"  look at it switchback journal {result.session}")

@@ -14,6 +14,8 @@ COMMANDS = {
     "demo": "backtest a scalper over sample bars, then trade a day of them live; no account",
     "backtest": "run a strategy over bars",
     "live": "trade a strategy: on a sandbox, on paper, or with real money",
+    "halt": "let no session open a position any more; with --flatten, close what they hold",
+    "resume": "take a halt back",
     "journal": "show what sessions did",
     "fetch": "fetch bars into the cache",
     "sandbox": "serve a venue on loopback that speaks the real dialects, faults included",

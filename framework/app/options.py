@@ -99,6 +99,11 @@ def add_pieces(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     run.add_argument(
         "--warmup", type=int, metavar="BARS", help="history before the start; default: what the indicators need"
     )
+    run.add_argument(
+        "--at-close", choices=("hold", "liquidate"), default="hold",
+        help="liquidate: cancel everything and close every position before each day's close",
+    )  # fmt: skip
+    run.add_argument("--before-close", type=float, default=5, metavar="MIN", help="how long before it; default: 5")
     return run
 
 
@@ -109,6 +114,8 @@ def pieces(options: argparse.Namespace) -> dict[str, Any]:
         "commission": options.commission,
         "sizer": options.size,
         "resample": listed(options.resample),
+        "at_close": options.at_close,
+        "before_close": options.before_close,
         "warmup": "auto" if options.warmup is None else options.warmup,
     }
 
