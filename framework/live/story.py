@@ -16,6 +16,7 @@ from framework.live.journal import Entry
 from framework.live.records import (
     BARS,
     CANCEL,
+    FLAT,
     INTENT,
     LINK,
     POSITION,
@@ -165,6 +166,8 @@ class Story:
                 return [(self._symbol(key) if key in self.lives else key, body["text"], True)]
             case k if k == REFUSED:
                 return [(key, f"{body['order']} not sent: {body['reason']}", True)]
+            case k if k == FLAT:
+                return [("session", body["text"], not body["is_sure"])]
             case k if k == POSITION:
                 return [(key, f"position taken over: {body['quantity']:g} at {money(body['price'])}")]
             case k if k == REVISION:
