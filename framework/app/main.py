@@ -13,6 +13,7 @@ from framework.errors import SwitchbackError
 COMMANDS = {
     "demo": "backtest a scalper over sample bars, then trade a day of them live; no account",
     "backtest": "run a strategy over bars",
+    "doctor": "check what a live start needs, yes or no per line",
     "live": "trade a strategy: on a sandbox, on paper, or with real money",
     "journal": "show what sessions did",
     "fetch": "fetch bars into the cache",
