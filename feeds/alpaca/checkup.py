@@ -68,11 +68,8 @@ def stream_told(source: AlpacaBars, seconds: float) -> Answer:
 def _not_entitled(error: AuthenticationError) -> Answer:
     """Say what the keys do not allow; where it is the plan, the keys need no look."""
     answer = refused(error)
-    return (
-        no(answer.text, "take --feed iex, which is free, or a plan with it")
-        if "subscription" in answer.text
-        else answer
-    )
+    is_plan = "subscription" in answer.text
+    return no(answer.text, "take --feed iex, which is free, or a plan with it") if is_plan else answer
 
 
 def _turned_away(told: Told, path: str) -> str:

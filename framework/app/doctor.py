@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from framework.live.checkup import Answer, Check, Finding
     from framework.live.limits import Limits
 
-USAGE = "switchback doctor [STRATEGY] --symbols A,B\n         [--paper | --real | --sandbox URL] [options]"
+USAGE = "switchback doctor [STRATEGY] [--symbols A,B]\n         [--paper | --real | --sandbox URL] [options]"
 
 EXIT_WELL, EXIT_NO = 0, 2
 
