@@ -21,7 +21,7 @@ def depth(
     periods = dict(zip(kinds, need(kinds), strict=True))
     feeds = fed([UpTo(source, at)], longer, warmup, lambda _: list(periods.values()))
     if late := waiting(feeds, periods):
-        return warning(f"{late} are there", "next waits until each has them; where there is more, --warmup fetches it")
+        return warning(f"{late} are there", "the session starts, and next waits until each symbol has its bars")
     most = max(periods.values())
     if most <= 1:
         return yes("the strategy needs none before its first bar")
