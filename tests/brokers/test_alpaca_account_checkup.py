@@ -51,7 +51,7 @@ def test_all_is_well_with_a_sandbox(sandbox: Sandbox) -> None:
         "0 positions, 0 open orders; may sell short, crypto active"
     )
     assert told["clock"].text == "the sandbox keeps its own time, 2026-10-05 09:30 in New York"
-    assert told["calendar"].text.startswith("next session 2026-10-05 09:30 to 16:00 New York; 11 sessions")
+    assert told["calendar"].text.startswith("this session 2026-10-05 09:30 to 16:00 New York; 11 sessions")
     assert told["symbols"].text == "2 symbols active and tradable"
 
 
