@@ -182,7 +182,11 @@ def calendar_told(ours: Hours, theirs: Hours, at: datetime) -> Answer:
     early = [f"{day} closes at {_local(ours[day][1]):%H:%M}" for day in ours if _local(ours[day][1]).hour < 16]
     count = _count(len(ours), "session")
     which = "this" if ours[following][0] <= at else "next"
-    told = [f"{which} session {following} {_span(ours, following)} New York", f"{count} until {max(ours)} agree", *early]
+    told = [
+        f"{which} session {following} {_span(ours, following)} New York",
+        f"{count} until {max(ours)} agree",
+        *early,
+    ]
     return yes("; ".join(told))
 
 
