@@ -26,13 +26,17 @@ QUOTES = ("USDT", "USDC", "USD", "BTC")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account's figures; `bar` is why it cannot trade, or empty. `orders` are its open ones, as JSON."""
+    """An account's figures; `bar` is why it cannot trade, or empty. `orders` are its open ones, as JSON.
+
+    `crypto` is what Alpaca says of trading crypto, ACTIVE where that is allowed.
+    """
 
     snapshot: Snapshot
     bar: str
     multiplier: float
     can_short: bool
     orders: tuple[Mapping[str, Any], ...]
+    crypto: str = ""
 
 
 def account(endpoint: Endpoint, at: datetime) -> Exchange[Account]:
@@ -54,7 +58,8 @@ def account(endpoint: Endpoint, at: datetime) -> Exchange[Account]:
         open_orders=tuple(read_order(each).update(at) for each in orders),
     )
     multiplier = number(told, "multiplier") or 1.0
-    return Account(shown, _bar(told), multiplier, bool(told.get("shorting_enabled")), orders)
+    crypto = str(told.get("crypto_status") or "")
+    return Account(shown, _bar(told), multiplier, bool(told.get("shorting_enabled")), orders, crypto)
 
 
 def read_position(body: Any) -> Position:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
+    from framework.app.doctor import Start
     from framework.live.settings import Live
     from framework.ports import Source
     from framework.result import Result
@@ -29,7 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--paper", action="store_true", help="Alpaca's paper account: the default")
     where.add_argument("--real", action="store_true", help="real money; asks for the account's number")
     where.add_argument(
-        "--sandbox", nargs="?", const=OWN, type=_url, metavar="URL",
+        "--sandbox", nargs="?", const=OWN, type=url, metavar="URL",
         help="a sandbox: one that runs, or without URL one started for the run",
     )  # fmt: skip
     venue = parser.add_argument_group("Alpaca (keys: APCA_API_KEY_ID and APCA_API_SECRET_KEY, or the credentials file)")
@@ -60,29 +61,37 @@ NOT_FLAT = 3
 
 
 def main(options: argparse.Namespace) -> int:
-    from framework.app import naming, show
+    from framework.app import doctor, naming, show
     from framework.app.lines import printed
     from framework.app.options import params, pieces
 
     _check(options)
     strategy = naming.strategy(options.strategy)
     with _side(options) as side, _endable(), printed(is_quiet=options.quiet, is_verbose=options.verbose):
-        result = _run(strategy, side, options, {**pieces(options), "params": params(options, strategy)})
+        start = _start(side, options)
+        if not doctor.admitted(start, is_quiet=options.quiet):
+            return doctor.EXIT_NO
+        result = _run(strategy, start, options, {**pieces(options), "params": params(options, strategy)})
     show.result(result)
     _tell(result)
     return NOT_FLAT if result.not_flat else 0
 
 
-def _run(strategy: Any, side: Side, options: argparse.Namespace, how: dict[str, Any]) -> Result:
+def _start(side: Side, options: argparse.Namespace) -> Start:
     from brokers import AlpacaVenue
     from feeds import AlpacaBars
-    from framework.runner import run
+    from framework.app.doctor import Start
 
     source = AlpacaBars(side.symbols, feed=options.feed, **side.access)
     venue = AlpacaVenue(paper=not options.real, **side.access)
-    if options.feed != "test":
-        venue.check(side.symbols)
-    return run(strategy, source=source, venue=venue, live=_live(options), background=False, **how)
+    return Start(venue, source, side.base_url or "", options.session, _live(options).limits)
+
+
+def _run(strategy: Any, start: Start, options: argparse.Namespace, how: dict[str, Any]) -> Result:
+    from framework.runner import run
+
+    assert start.source is not None
+    return run(strategy, source=start.source, venue=start.venue, live=_live(options), background=False, **how)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +190,7 @@ def _asked() -> str:
     raise ConfigError("--real trades real money and needs the account's number: --yes-real-money ACCOUNT")
 
 
-def _url(text: str) -> str:
+def url(text: str) -> str:
     if not text.startswith(("http://", "https://")):
         raise argparse.ArgumentTypeError(f"{text} is no URL such as http://127.0.0.1:8000; put STRATEGY first")
     return text

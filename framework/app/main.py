@@ -13,6 +13,7 @@ from framework.errors import SwitchbackError
 COMMANDS = {
     "demo": "backtest a scalper over sample bars, then trade a day of them live; no account",
     "backtest": "run a strategy over bars",
+    "doctor": "check what a live start needs, yes or no per line",
     "live": "trade a strategy: on a sandbox, on paper, or with real money",
     "halt": "let no session open a position any more; with --flatten, close what they hold",
     "resume": "take a halt back",
