@@ -35,6 +35,7 @@ from feeds.alpaca.sandbox_book import Book as DataBook
 from feeds.alpaca.source import AlpacaBars
 from framework.app.sandbox import Sandbox
 from framework.columns import Columns
+from framework.engine.day_end import AtClose
 from framework.live import heard
 from framework.live.bridge import Bridge
 from framework.live.clock import VenueClock
@@ -81,9 +82,10 @@ class Scene:
     live: Live = field(default_factory=lambda: Live(session=SESSION, durable="OFF"))
     warmup: int = 0
     longer: tuple[Timeframe, ...] = ()
+    at_close: AtClose | None = None
 
     def piece(self, venue: AlpacaVenue) -> Piece:
-        return Piece(self.strategy, dict(self.params), venue, CASH, 0.0, 0.0, None, (), None, True)
+        return Piece(self.strategy, dict(self.params), venue, CASH, 0.0, 0.0, None, (), None, True, self.at_close)
 
 
 @dataclass
