@@ -26,28 +26,30 @@ from framework.engine.live_broker import LiveBroker
 from framework.engine.live_data import LiveData
 from framework.engine.ownership import Ownership, adopt, check_start
 from framework.engine.resuming import resume
+from framework.engine.splitting import split_ledger, wording
 from framework.feeding import Auto, Feed, MinimumPeriods, fed
 from framework.http import Http
 from framework.live.admission import allotment, check_account, check_together
 from framework.live.attention import attention
 from framework.live.bridge import Bridge
 from framework.live.clock import VenueClock, WallClock
+from framework.live.commands import AskSplits
 from framework.live.heard import Heard
 from framework.live.hub import Hub
 from framework.live.identity import ClientOrderId
 from framework.live.io_thread import Io, IoThread
 from framework.live.journal import Record, SqliteJournal
-from framework.live.keeper import keep_time, watch_account, watch_requests
+from framework.live.keeper import LATE, SplitWatch, keep_time, watch_account, watch_requests
 from framework.live.lockstep import LockStep, clock_told
 from framework.live.opening import UpTo
 from framework.live.past import Past
-from framework.live.records import POSITION, START, STOP, Records
+from framework.live.records import POSITION, SPLIT, START, STOP, Records
 from framework.live.settings import Live
 from framework.live.slices import Slicer
 from framework.live.story import Story
 from framework.live.transport import AioHttp
 from framework.live.windows import Cut, Growing
-from framework.model import OrderUpdate, Remark, Snapshot, Timeframe
+from framework.model import OrderUpdate, Remark, Snapshot, Split, Timeframe
 from framework.ports import Clock, LiveSource, LiveVenue, Session, Warmup
 from framework.result import Result
 from framework.retries import Patience
@@ -129,13 +131,16 @@ def trade(
         ground.records.tell()
         ground.io.call(ground.hub.trade(ground.past.resumed()))
         missed: tuple[OrderUpdate, ...] = ()
+        splits: Sequence[Split] = ()
         if ground.past.run:
             account, missed = ground.io.call(_caught_up(ground.hub))
+            splits = ground.io.call(ground.hub.splits((ground.past.latest or ground.clock.now()) - LATE))
             warmup, need = _at_least_one(warmup, need)
         at = ground.clock.now()
         feeds = fed([UpTo(source, at) for source in sources], longer, warmup, need)
         ground.io.call(_following(ground, sources, feeds))
-        return _Session(ground, piece, venue, live, feeds, cash, account, missed, [word] if word else []).played()
+        notes = [word] if word else []
+        return _Session(ground, piece, venue, live, feeds, cash, account, missed, splits, notes).played()
 
 
 def _opened(
@@ -199,11 +204,17 @@ async def _following(ground: Ground, sources: Sequence[LiveSource], feeds: Seque
     since = {feed.symbol: moment(feed.bars.end[-1]) if len(feed.bars) else feed.opens_at for feed in own}
     for source in sources:
         await hub.listen(source, {symbol: at for symbol in source.symbols if (at := since[symbol])})
+    shares = next((each for each in sources if each.calendar.name != "24/7"), None)
+    watch = None if shares is None else SplitWatch(hub, ground.clock, shares.calendar)
     if ground.is_told:
         assert isinstance(ground.clock, VenueClock)
+        if watch is not None:
+            ground.heard.before_step(watch.look)
         hub.begin(LockStep(hub, ground.control, ground.clock, ground.heard, ground.base_url).run())
         return
     hub.begin(watch_account(hub, ground.clock))
+    if watch is not None:
+        hub.begin(watch.run())
     if isinstance(ground.clock, VenueClock):
         hub.begin(keep_time(hub, ground.control, ground.clock, ground.base_url))
 
@@ -220,6 +231,7 @@ class _Session:
     cash: float
     account: Snapshot
     missed: Sequence[OrderUpdate]
+    splits: Sequence[Split]
     notes: list[str]
 
     def played(self) -> Result:
@@ -252,7 +264,7 @@ class _Session:
         ground = self.ground
         broker.connect(ground.name, ground.past.run + 1, ground.hub.bridge.send, ground.records)
         cast(cerebro, self.piece, zip(datas, self.feeds, strict=True), broker)
-        ownership = Ownership(broker, ground.records)
+        ownership = Ownership(broker, ground.records, lambda: ground.hub.bridge.send(AskSplits()))
         cerebro.line = Line(
             ground.hub.bridge, ground.clock, ground.records, ground.is_told, ground.is_path,
             tuple(_windows(self.feeds)),
@@ -267,6 +279,7 @@ class _Session:
         resume(broker, strategy, datas, past)
         for update in self.missed:
             broker.take(update)
+        self._split(broker, strategy, datas)
         if past.run:
             check_start(broker, self.account)
         adopt(broker, strategy, datas, self.live.adopt, self.account)
@@ -274,6 +287,17 @@ class _Session:
             if data.p.symbol in self.live.adopt and not data.p.is_made:
                 position = broker.getposition(data)
                 records.append(POSITION, data._name, {"quantity": position.size, "price": position.price})
+
+    def _split(self, broker: LiveBroker, strategy: Any, datas: Sequence[LiveData]) -> None:
+        """Take the session through the splits since its last record; its bars are of the new shares already."""
+        symbols = {data.p.symbol for data in datas}
+        for split in self.splits:
+            if split.symbol in symbols and split.name not in broker.splits:
+                before, after, _ = split_ledger(broker, strategy, datas, split)
+                self.ground.records.append(SPLIT, split.symbol, {"split": split, "before": before, "after": after})
+                if before != after:
+                    text = f"{split.symbol}: {wording(split)}, this session's {before:g} are {after:g}"
+                    self.ground.hub.bridge.post(Remark(text))
 
 
 def _own_name(piece: Piece, clock: Clock) -> str:

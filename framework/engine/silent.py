@@ -37,6 +37,7 @@ def settle(broker: Any, strategy: Any, data: Any, size: float, price: float, at:
     cash = broker.cash
     book(broker, order, _whole(abs(delta)), price, number(at))
     broker.cash = cash
+    broker.changes.taken(data, number(at))
     take_in(strategy, order.clone())
 
 

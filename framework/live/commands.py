@@ -37,7 +37,12 @@ class Idle:
     taken: int
 
 
-Command = Submit | Cancel | Replace | Idle
+@dataclass(frozen=True, slots=True)
+class AskSplits:
+    """Ask for splits before the account is looked at again: it holds less than the ledger."""
+
+
+Command = Submit | Cancel | Replace | Idle | AskSplits
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ class Slicer:
         self._waiting: dict[datetime, _Instant] = {}  # as they came, and so by their time to go
         self._order: list[datetime] = []
         self._gone: dict[datetime, set[Series]] = {}
+        self._excused: set[str] = set()
         self._latest: datetime | None = None
         self.expect(series)
 
@@ -97,6 +98,20 @@ class Slicer:
         waiting.bars[key] = bar
         waiting.awaited.discard(key)
         return self.due(now)
+
+    def excuse(self, symbol: str, now: float) -> list[Slice]:
+        """Await a symbol no more: it is halted; return the slices that go now. A bar of it is taken along all the same.
+
+        `expect_again` ends it.
+        """
+        self._excused.add(symbol)
+        for waiting in self._waiting.values():
+            waiting.awaited = self._not_excused(waiting.awaited)
+        return self.due(now)
+
+    def expect_again(self, symbol: str) -> None:
+        """Await a symbol again, from the next instant on."""
+        self._excused.discard(symbol)
 
     def due(self, now: float) -> list[Slice]:
         """Return the slices that go now: the complete, and those that have waited for long enough."""
@@ -129,9 +144,12 @@ class Slicer:
         awaited = set(self._series)
         if self._is_mixed:
             awaited = {each for each in self._series if self._is_awaited(each[1], at)}
-        self._waiting[at] = begun = _Instant(now + self.grace, awaited)
+        self._waiting[at] = begun = _Instant(now + self.grace, self._not_excused(awaited))
         insort(self._order, at)
         return begun
+
+    def _not_excused(self, series: set[Series]) -> set[Series]:
+        return {each for each in series if each[0] not in self._excused} if self._excused else series
 
     def _is_awaited(self, timeframe: Timeframe, at: datetime) -> bool:
         length = timeframe.length

@@ -31,12 +31,12 @@ class Halted:
         return Halt(self.symbol, self.since, True), Halt(self.symbol, self.until, False)
 
 
-def check(symbols: Iterable[str], halts: Iterable[Halted], splits: Iterable[Split]) -> None:
+def check(symbols: Iterable[str], halts: Sequence[Halted], splits: Sequence[Split]) -> None:
     """Raise `ConfigError` for a halt or a split that cannot be."""
     known = tuple(symbols)
-    for each in (*halts, *splits):
-        if each.symbol not in known:
-            raise ConfigError(f"the tape has no {each.symbol}{nearest(each.symbol, known)}; it has {', '.join(known)}")
+    for name in (*(each.symbol for each in halts), *(each.symbol for each in splits)):
+        if name not in known:
+            raise ConfigError(f"the tape has no {name}{nearest(name, known)}; it has {', '.join(known)}")
     for halt in halts:
         if not halt.since < halt.until:
             raise ConfigError(f"{halt.symbol} is halted from {halt.since} until {halt.until}; give a later end")
