@@ -7,7 +7,7 @@ instant of the split counts; what was traded since is in the new shares already.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from framework.engine.live_data import number
@@ -20,33 +20,53 @@ from framework.model import Split
 DIGITS = 9
 """Decimals of a number of shares."""
 
+DUST = 1e-6
+"""Shares: what is nearer than this is the same number of them."""
+
 KEPT = 10.0
 """For how many days changes of a position are remembered: a split is heard of within days."""
 
 _NEXT = "indicators still hold prices of before the split; a restart of the session rebuilds them"
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A change by a size at a time (a date number); where it `was` something it was set to what the account had."""
+
+    time: float
+    size: float
+    was: float | None = None
+
+
 class Changes:
     """When positions have changed, for as long as it can matter. Owned by the engine's thread."""
 
     def __init__(self) -> None:
-        self._known: dict[Any, list[tuple[float, float | None]]] = {}
+        self._known: dict[Any, list[_Change]] = {}
 
     def traded(self, data: Any, time: float, size: float) -> None:
         """Note that a position has changed by a signed size at a time (a date number)."""
-        self._note(data, (time, size))
+        self._note(data, _Change(time, size))
 
-    def taken(self, data: Any, time: float) -> None:
+    def taken(self, data: Any, time: float, was: float, now: float) -> None:
         """Note that a position was set to what the account had at a time: in the shares of then."""
-        self._note(data, (time, None))
+        self._note(data, _Change(time, now - was, was))
 
     def before(self, data: Any, size: float, time: float) -> float:
         """Return what of a position, now `size`, is in the shares of a time."""
-        later = [each for at, each in self._known.get(data, ()) if at > time]
-        return 0.0 if None in later else size - sum(each for each in later if each is not None)
+        later = self._after(data, time)
+        return 0.0 if any(each.was is not None for each in later) else size - sum(each.size for each in later)
 
-    def _note(self, data: Any, change: tuple[float, float | None]) -> None:
-        known = [each for each in self._known.get(data, ()) if each[0] > change[0] - KEPT]
+    def was_taken_for_sold(self, data: Any, split: Split) -> bool:
+        """Return whether the account's word was taken for what in truth was this split: it was told late."""
+        later = self._after(data, number(split.at))
+        return any(each.was and abs(each.was * split.ratio - each.was - each.size) < DUST for each in later)
+
+    def _after(self, data: Any, time: float) -> list[_Change]:
+        return [each for each in self._known.get(data, ()) if each.time > time]
+
+    def _note(self, data: Any, change: _Change) -> None:
+        known = [each for each in self._known.get(data, ()) if each.time > change.time - KEPT]
         self._known[data] = [*known, change]
 
 
@@ -106,6 +126,8 @@ def _split_one(broker: Any, strategy: Any, data: Any, split: Split) -> None:
     was = position.size
     moved = broker.changes.before(data, was, number(split.at)) * (split.ratio - 1.0)
     now = _whole(was + moved)
+    if was and broker.changes.was_taken_for_sold(data, split):
+        _reprice(broker, strategy, data, split.ratio)
     if now == was:
         return
     if was * now <= 0:  # it was all sold, in a number of shares that were others by then
@@ -115,6 +137,14 @@ def _split_one(broker: Any, strategy: Any, data: Any, split: Split) -> None:
     _split_trades(strategy, data, was, now, factor)
     position.fix(now, cost / now)
     broker.revalue()
+
+
+def _reprice(broker: Any, strategy: Any, data: Any, ratio: float) -> None:
+    """Give shares that are counted right already the price that they have cost."""
+    position = broker.positions[data]
+    position.fix(position.size, position.price / ratio)
+    for trade in (each for trades in strategy._trades[data].values() for each in trades if each.isopen):
+        trade.price /= ratio
 
 
 def _split_trades(strategy: Any, data: Any, was: float, now: float, factor: float) -> None:

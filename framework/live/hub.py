@@ -79,8 +79,6 @@ class Hub:
                 self._linked(news)
             case OrderUpdate():
                 self._cancels.hear(news)
-            case Halt():
-                self._halted(news)
         if isinstance(news, OrderUpdate) and self._missed is not None:
             self._missed.append(news)
         elif self.gathers and isinstance(news, Bar | OrderUpdate):
@@ -89,11 +87,13 @@ class Hub:
             self._sliced(self._slicer.add(news, self._clock.monotonic()))
         else:
             self.bridge.post(news)
+        if isinstance(news, Halt):
+            self._halted(news)
 
     def _halted(self, halt: Halt) -> None:
-        """Instants do not wait for the bars of a symbol that is halted."""
+        """Instants do not wait for bars of a symbol that is halted, but for that of the minute in which it began."""
         if halt.is_halted:
-            self._sliced(self._slicer.excuse(halt.symbol, self._clock.monotonic()))
+            self._sliced(self._slicer.excuse(halt.symbol, halt.at, self._clock.monotonic()))
         else:
             self._slicer.expect_again(halt.symbol)
 

@@ -118,9 +118,20 @@ def test_what_was_taken_over_from_the_account_is_in_the_shares_of_then() -> None
     """A position that was set to the account's after a split is not split again when that is told."""
     changes = Changes()
     changes.traded("SPY", 1.0, 100.0)
-    changes.taken("SPY", 3.0)
+    changes.taken("SPY", 3.0, 100.0, 10.0)
     assert changes.before("SPY", 10.0, 2.0) == 0.0
     assert changes.before("SPY", 10.0, 4.0) == 10.0
+
+
+def test_shares_that_were_taken_for_sold_have_their_price_again_when_the_split_is_told() -> None:
+    """The account's word was taken before the venue told why: the number is right, and now what they cost is too."""
+    ledger = Ledger()
+    ledger.fill(0, 100, 10.0)
+    ledger.position.fix(10, 10.0)
+    ledger.trade.size = 10
+    ledger.changes.taken(ledger.data, number(T0 + DAY), 100, 10)
+    assert ledger.split(split(0.1, 1)) == (10, 10, pytest.approx(100.0))
+    assert ledger.trade.price == pytest.approx(100.0)
 
 
 def test_changes_are_forgotten_in_time() -> None:
