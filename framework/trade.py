@@ -28,6 +28,7 @@ from framework.engine.live_data import LiveData
 from framework.engine.oversight import Orders
 from framework.engine.ownership import Ownership, adopt, check_start, foreign
 from framework.engine.resuming import resume
+from framework.engine.splitting import split_ledger, wording
 from framework.feeding import Auto, Feed, MinimumPeriods
 from framework.http import Http
 from framework.live.admission import allotment, check_account, check_together, check_until
@@ -41,18 +42,18 @@ from framework.live.hub import Hub
 from framework.live.identity import ClientOrderId
 from framework.live.io_thread import Io, IoThread
 from framework.live.journal import Record, SqliteJournal
-from framework.live.keeper import keep_time, watch_account, watch_requests
+from framework.live.keeper import LATE, SplitWatch, keep_time, watch_account, watch_requests
 from framework.live.killswitch import KillSwitch
 from framework.live.lockstep import LockStep, clock_told
 from framework.live.opening import unheeded, warmed
 from framework.live.past import Past
-from framework.live.records import POSITION, START, STOP, Records
+from framework.live.records import POSITION, SPLIT, START, STOP, Records
 from framework.live.settings import Live
 from framework.live.slices import Slicer
 from framework.live.story import Story
 from framework.live.transport import AioHttp
 from framework.live.windows import Cut, Growing
-from framework.model import OrderUpdate, Remark, Snapshot, Timeframe
+from framework.model import OrderUpdate, Remark, Snapshot, Split, Timeframe
 from framework.ports import Clock, LiveSource, LiveVenue, Session, Warmup
 from framework.result import Result
 from framework.retries import Patience
@@ -135,14 +136,16 @@ def trade(
         ground.records.tell()
         ground.io.call(ground.hub.trade(ground.past.resumed()))
         missed: tuple[OrderUpdate, ...] = ()
+        splits: Sequence[Split] = ()
         if ground.past.run:
             account, missed = ground.io.call(_caught_up(ground.hub))
+            splits = ground.io.call(ground.hub.splits((ground.past.latest or ground.clock.now()) - LATE))
             warmup, need = _at_least_one(warmup, need)
         at = ground.clock.now()
         feeds = warmed(sources, at, longer, warmup, need)
         ground.io.call(_following(ground, sources, feeds))
         notes = [*([word] if word else []), *unheeded(sources, at)]
-        how = _Session(ground, piece, venue, live, feeds, cash, account, missed, notes, stop or Stop())
+        how = _Session(ground, piece, venue, live, feeds, cash, account, missed, splits, notes, stop or Stop())
         return how.played()
 
 
@@ -208,11 +211,17 @@ async def _following(ground: Ground, sources: Sequence[LiveSource], feeds: Seque
     since = {feed.symbol: moment(feed.bars.end[-1]) if len(feed.bars) else feed.opens_at for feed in own}
     for source in sources:
         await hub.listen(source, {symbol: at for symbol in source.symbols if (at := since[symbol])})
+    shares = next((each for each in sources if each.calendar.name != "24/7"), None)
+    watch = None if shares is None else SplitWatch(hub, ground.clock, shares.calendar)
     if ground.is_told:
         assert isinstance(ground.clock, VenueClock)
+        if watch is not None:
+            ground.heard.before_step(watch.look)
         hub.begin(LockStep(hub, ground.control, ground.clock, ground.heard, ground.base_url).run())
         return
     hub.begin(watch_account(hub, ground.clock))
+    if watch is not None:
+        hub.begin(watch.run())
     if isinstance(ground.clock, VenueClock):
         hub.begin(keep_time(hub, ground.control, ground.clock, ground.base_url))
 
@@ -229,6 +238,7 @@ class _Session:
     cash: float
     account: Snapshot
     missed: Sequence[OrderUpdate]
+    splits: Sequence[Split]
     notes: list[str]
     stop: Stop
 
@@ -293,12 +303,13 @@ class _Session:
         if self.ground.is_told:
             self.ground.io.call(_settled(self.ground.hub))
 
-    def _restored(self, broker: LiveBroker, strategy: Any, datas: Sequence[LiveData]) -> Mapping[str, float]:
+    def _restored(self, broker: LiveBroker, strategy: Any, datas: Sequence[LiveData]) -> dict[str, float]:
         """Give the broker what the session had before, and what it is to adopt; return what is not the session's."""
         past, records = self.ground.past, self.ground.records
         resume(broker, strategy, datas, past)
         for update in self.missed:
             broker.take(update)
+        self._split(broker, strategy, datas)
         if past.run:
             check_start(broker, self.account)
         adopt(broker, strategy, datas, self.live.adopt, self.account)
@@ -307,6 +318,17 @@ class _Session:
                 position = broker.getposition(data)
                 records.append(POSITION, data._name, {"quantity": position.size, "price": position.price})
         return foreign(broker, self.account)
+
+    def _split(self, broker: LiveBroker, strategy: Any, datas: Sequence[LiveData]) -> None:
+        """Take the session through the splits since its last record; its bars are of the new shares already."""
+        symbols = {data.p.symbol for data in datas}
+        for split in self.splits:
+            if split.symbol in symbols and split.name not in broker.splits:
+                before, after, _ = split_ledger(broker, strategy, datas, split)
+                self.ground.records.append(SPLIT, split.symbol, {"split": split, "before": before, "after": after})
+                if before != after:
+                    text = f"{split.symbol}: {wording(split)}, this session's {before:g} are {after:g}"
+                    self.ground.hub.bridge.post(Remark(text))
 
 
 async def _settled(hub: Hub) -> None:

@@ -98,11 +98,21 @@ def orders_after(endpoint: Endpoint, after: datetime) -> Exchange[tuple[Mapping[
 
 def fills_after(endpoint: Endpoint, after: datetime) -> Exchange[tuple[Mapping[str, Any], ...]]:
     """Return the account's fills after an instant, the oldest first, as activities. Raise `VenueError`."""
+    return (yield from activities_after(endpoint, after, "/FILL"))
+
+
+def activities_after(
+    endpoint: Endpoint, after: datetime, kind: str = "", **wanted: str
+) -> Exchange[tuple[Mapping[str, Any], ...]]:
+    """Return the account's activities after an instant, the oldest first: all, or a kind ("/FILL").
+
+    `wanted` are further parameters, such as a category. Raise `VenueError`.
+    """
     found: dict[str, Mapping[str, Any]] = {}
-    query = {"after": stamp(after), "direction": "asc", "page_size": str(ACTIVITIES_PAGE)}
+    query = {"after": stamp(after), "direction": "asc", "page_size": str(ACTIVITIES_PAGE), **wanted}
     token: dict[str, str] = {}
     while True:
-        page = decoded((yield endpoint.get("/account/activities/FILL", **query, **token)), endpoint, list)
+        page = decoded((yield endpoint.get(f"/account/activities{kind}", **query, **token)), endpoint, list)
         known = len(found)
         found |= _by_id(page)
         if len(page) < ACTIVITIES_PAGE:

@@ -17,14 +17,27 @@ from framework.engine.compat import MendedCerebro
 from framework.engine.live_broker import LiveBroker
 from framework.engine.live_data import LiveData, Row, last_time, number, row
 from framework.engine.oversight import Left, Orders, Oversight
+from framework.engine.splitting import sentence, split_feed, split_ledger, split_window
 from framework.engine.timers import Zoned
 from framework.live.bridge import Bridge
 from framework.live.clock import pace
 from framework.live.commands import End, Idle, Instant, Leave
 from framework.live.ending import Stop, ended_by_interrupt
-from framework.live.records import BARS, LINK, REMARK, REVISION, Records
+from framework.live.records import BARS, HALT, LINK, REMARK, REVISION, SPLIT, Records
 from framework.live.windows import Growing, ending
-from framework.model import Bar, Link, OrderUpdate, Quote, Remark, Revision, Snapshot, Timeframe, Trade
+from framework.model import (
+    Bar,
+    Halt,
+    Link,
+    OrderUpdate,
+    Quote,
+    Remark,
+    Revision,
+    Snapshot,
+    Split,
+    Timeframe,
+    Trade,
+)  # fmt: skip
 from framework.ports import Clock
 
 FRESH = 30.0
@@ -86,7 +99,7 @@ class Line:
     is_told: bool
     is_path: bool = False
     windows: tuple[Growing, ...] = ()
-    restore: Callable[[Any], Mapping[str, float]] = lambda strategy: {}
+    restore: Callable[[Any], dict[str, float]] = lambda strategy: {}
     checked: Callable[[Any, Snapshot], list[Remark]] = lambda strategy, snapshot: []
     orders: Orders = NEVER
     stop: Stop = field(default_factory=Stop)
@@ -123,6 +136,7 @@ class Loop:
         for window in line.windows:
             self._windows.setdefault(window.symbol, []).append(window)
         self._is_over = self._is_restored = False
+        self._begun = line.clock.now()
         self._down: set[str] = set()
         self._at: datetime | None = None
         self._latest: datetime | None = None
@@ -215,6 +229,10 @@ class Loop:
                     self._told(remark)
             case Link() | Revision() | Remark():
                 self._told(news)
+            case Halt():
+                self._halted(news)
+            case Split():
+                self._split(news)
             case End():
                 self._is_over = True
             case Leave(why):
@@ -331,6 +349,42 @@ class Loop:
                 self.tally.notes.append(text)
                 self._say(text, news)
         self._spread_word()
+
+    def _halted(self, halt: Halt) -> None:
+        """Open no position in a symbol that is halted: an order would wait, and meet the price after the news."""
+        symbol = halt.symbol
+        if halt.is_halted:
+            self._broker.halted[symbol] = halt.reason
+        else:
+            self._broker.halted.pop(symbol, None)
+        self._line.records.append(HALT, symbol, {"is_halted": halt.is_halted, "reason": halt.reason})
+        self._say(f"{symbol}: {f'halted ({halt.reason})' if halt.is_halted else 'trades again'}", halt)
+        self._spread_word()
+
+    def _split(self, split: Split) -> None:
+        """Go through a split, once; bars that were loaded since this run began are put into the new shares."""
+        mine = [data for (symbol, _), data in self._datas.items() if symbol == split.symbol]
+        if not mine or split.name in self._broker.splits:
+            return
+        before, after, price = split_ledger(self._broker, self._strategies[0], mine, split)
+        self.oversight.split(split)
+        self._line.records.append(SPLIT, split.symbol, {"split": split, "before": before, "after": after})
+        if split.at > self._begun:
+            self._split_bars(mine, split)
+        elif before == after:
+            return  # all of it was bought afterwards, over bars that knew
+        text = sentence(split, before, after, price)
+        self.tally.notes.append(text)
+        self._say(text, split)
+        self._spread_word()
+
+    def _split_bars(self, datas: Iterable[LiveData], split: Split) -> None:
+        for data in datas:
+            split_feed(data, split)
+        if self._latest is None or self._latest <= split.at:
+            for window in self._windows.get(split.symbol, ()):
+                split_window(window, split)
+        self._broker.revalue()
 
     def _say(self, text: str, news: Any) -> None:
         """Tell the strategy, through `notify_store`."""

@@ -16,6 +16,7 @@ import backtrader as bt
 from framework.engine.booking import book
 from framework.engine.live_data import last_time, number
 from framework.engine.ruled import WARMING_UP, RuledBroker, round_price
+from framework.engine.splitting import Changes
 from framework.engine.tickets import Ticket, grouped, kind
 from framework.engine.translate import order_request, symbol_of
 from framework.errors import ConfigError, Unsupported
@@ -28,6 +29,7 @@ from framework.model import OrderGroup, OrderStatus, OrderUpdate
 Send = Callable[..., None]
 """Has commands (`framework.live.commands.Command`) carried out."""
 
+HALTED = "{symbol} is halted at its exchange ({why}); exits and cancels pass"
 STALE = "the prices are {age:.0f} s old: no position is opened on stale data"
 
 _ENDS = {
@@ -51,6 +53,11 @@ class LiveBroker(RuledBroker):
         super().__init__(**kwargs)
         self.age: Callable[[Any], float] = lambda data: 0.0
         """By how many seconds the prices are too old to open a position on; 0 where they are those of now."""
+        self.halted: dict[str, str] = {}
+        """The symbols that are halted, each with the reason."""
+        self.splits: set[str] = set()
+        """The names of the splits that the ledger has been through."""
+        self.changes = Changes()
         self._orders: dict[str, Any] = {}
         self._ids: dict[int, str] = {}
         self._changes: dict[int, int] = {}
@@ -209,6 +216,7 @@ class LiveBroker(RuledBroker):
         whole = isinstance(order.created.size, int) and fill.quantity == int(fill.quantity)
         quantity = int(fill.quantity) if whole else fill.quantity
         book(self, order, quantity, fill.price, number(fill.at), commission=fill.commission)
+        self.changes.traded(order.data, number(fill.at), quantity if order.isbuy() else -quantity)
         self._is_valued = False
         if update.status is OrderStatus.FILLED:
             order.executed.remsize = 0
@@ -253,6 +261,9 @@ class LiveBroker(RuledBroker):
 
     def _refusal(self, order: Any) -> str:
         why = super()._refusal(order)
+        halt = self.halted.get(symbol_of(order.data))
+        if halt is not None and not why and not self._reduces(order):
+            return HALTED.format(symbol=symbol_of(order.data), why=halt)
         late = self.age(order.data)
         if why or late <= 0 or self._reduces(order):
             return why
@@ -317,6 +328,10 @@ class LiveBroker(RuledBroker):
     def get_leverage(self) -> float:
         self._valued()
         return float(super().get_leverage())
+
+    def revalue(self) -> None:
+        """Work the value out again when it is asked for: a position is another one."""
+        self._is_valued = False
 
     def _valued(self) -> None:
         if not self._is_valued:

@@ -6,7 +6,7 @@ makes no difference whether a halt comes while orders are in flight, while the l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from framework.engine.live_data import number
 from framework.engine.verification import Verification
 from framework.live.killswitch import KillSwitch, Pulled
 from framework.live.records import FLAT, Records
-from framework.model import Snapshot
+from framework.model import Snapshot, Split
 from framework.ports import Clock
 
 LAST_BAR = timedelta(seconds=20)
@@ -59,7 +59,7 @@ class Oversight:
         self._orders, self._broker, self._strategy = orders, broker, strategy
         self._clock, self._records, self._is_told = clock, records, is_told
         self._seconds = None if is_told else clock.monotonic
-        self.foreign: Mapping[str, float] = {}
+        self.foreign: dict[str, float] = {}
         self.left = Left()
         self._pulled: Pulled | None = None
         self._flattening: Flattening | None = None
@@ -88,6 +88,11 @@ class Oversight:
         """Take the account as it is."""
         if self._verification is not None:
             self._verification.take(account)
+
+    def split(self, split: Split) -> None:
+        """Take a split: what is not the session's is split too."""
+        if split.symbol in self.foreign:
+            self.foreign[split.symbol] *= split.ratio
 
     def leave(self, why: str) -> None:
         """Cancel what opens positions, and let nothing follow; what protects them stays at the venue."""

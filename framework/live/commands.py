@@ -42,7 +42,12 @@ class Look:
     """Tell how the account is now."""
 
 
-Command = Submit | Cancel | Replace | Idle | Look
+@dataclass(frozen=True, slots=True)
+class AskSplits:
+    """Ask for splits before the account is looked at again: it holds less than the ledger."""
+
+
+Command = Submit | Cancel | Replace | Idle | Look | AskSplits
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from typing import Any
 from framework.errors import RateLimited, VenueError, first
 from framework.live.bridge import Bridge
 from framework.live.cancels import Cancels, Ending, overtaken
-from framework.live.commands import Cancel, Command, Idle, Instant, Look, Replace, Submit
+from framework.live.commands import AskSplits, Cancel, Command, Idle, Instant, Look, Replace, Submit
 from framework.live.slices import Slice, Slicer
-from framework.model import Bar, Link, OrderGroup, OrderStatus, OrderUpdate, Snapshot, Trade
+from framework.model import Bar, Halt, Link, OrderGroup, OrderStatus, OrderUpdate, Snapshot, Split, Trade
 from framework.ports import Desk, LiveSource, LiveVenue, News, Resumed, Session
 
 log = logging.getLogger("switchback.live")
@@ -67,6 +67,8 @@ class Hub:
         """In lock-step, for each order in which turn something was last asked of it."""
         self._grace: asyncio.Task[None] | None = None
         self._handled = 0
+        self.are_splits_wanted = False
+        """Whether the engine wants to know of splits before it is told of the account again."""
         self.desk: Desk = venue.open(session, self._emit_of_desk)
 
     # -- what the adapters tell
@@ -88,6 +90,15 @@ class Hub:
             self._sliced(self._slicer.add(news, self._clock.monotonic()))
         else:
             self.bridge.post(news)
+        if isinstance(news, Halt):
+            self._halted(news)
+
+    def _halted(self, halt: Halt) -> None:
+        """Instants do not wait for bars of a symbol that is halted, but for that of the minute in which it began."""
+        if halt.is_halted:
+            self._sliced(self._slicer.excuse(halt.symbol, halt.at, self._clock.monotonic()))
+        else:
+            self._slicer.expect_again(halt.symbol)
 
     def _emit_of_desk(self, news: News) -> None:
         self.emit(replace(news, brings_prices=False) if isinstance(news, Link) else news)
@@ -145,6 +156,10 @@ class Hub:
                 log.info("%s", limited)
                 await self._clock.sleep(max(limited.retry_after, 1.0))
         return await self.desk.snapshot()
+
+    async def splits(self, since: datetime) -> Sequence[Split]:
+        """Return the splits of what the account holds since a time. Raise `VenueError`."""
+        return await self.desk.splits(since)
 
     @property
     def is_up(self) -> bool:
@@ -221,6 +236,8 @@ class Hub:
             case Idle(taken):
                 self._handled = taken
                 self._stirred.set()
+            case AskSplits():
+                self.are_splits_wanted = True
 
     async def _look(self) -> None:
         """Tell the engine how the account is, however long it takes to find out."""

@@ -17,6 +17,7 @@ START, STOP = "start", "stop"
 INTENT, CANCEL, REPLACE, REFUSED = "intent", "cancel", "replace", "refused"
 UPDATE, POSITION, FLAT = "update", "position", "flat"
 BARS, REVISION, LINK, REMARK = "bars", "revision", "link", "remark"
+HALT, SPLIT = "halt", "split"
 
 Tell = Callable[[datetime, Record], None]
 """What hears of each record, at the session's time."""

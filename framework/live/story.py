@@ -17,6 +17,7 @@ from framework.live.records import (
     BARS,
     CANCEL,
     FLAT,
+    HALT,
     INTENT,
     LINK,
     POSITION,
@@ -24,6 +25,7 @@ from framework.live.records import (
     REMARK,
     REPLACE,
     REVISION,
+    SPLIT,
     START,
     STOP,
     UPDATE,
@@ -170,6 +172,12 @@ class Story:
                 return [("session", body["text"], not body["is_sure"])]
             case k if k == POSITION:
                 return [(key, f"position taken over: {body['quantity']:g} at {money(body['price'])}")]
+            case k if k == HALT and body["is_halted"]:
+                return [(key, f"halted at its exchange ({body['reason']})", True)]
+            case k if k == HALT:
+                return [(key, "trades again")]
+            case k if k == SPLIT:
+                return [(key, f"split by {body['split'].ratio:.6g}: {body['before']:g} held are {body['after']:g}")]
             case k if k == REVISION:
                 return [(key, _revised(Revision(**body), self.zone))]
         return []
