@@ -23,30 +23,36 @@ import numpy as np
 from framework.columns import Columns, moment
 from framework.config import sessions_folder
 from framework.engine.dates import num2date
+from framework.engine.day_end import DayEnd
 from framework.engine.live import Line, LiveCerebro
 from framework.engine.live_broker import LiveBroker
 from framework.engine.live_data import LiveData
 from framework.engine.lookout import Lookout
-from framework.engine.ownership import Ownership, adopt, check_start
+from framework.engine.oversight import Orders
+from framework.engine.ownership import Ownership, adopt, check_start, foreign
 from framework.engine.resuming import resume
+from framework.engine.splitting import split_ledger, wording
 from framework.errors import first
-from framework.feeding import Auto, Feed, MinimumPeriods, fed
+from framework.feeding import Auto, Feed, MinimumPeriods
 from framework.http import Http
-from framework.live.admission import allotment, check_account, check_together
+from framework.live.admission import allotment, check_account, check_together, check_until
 from framework.live.attention import attention
 from framework.live.bridge import Bridge
 from framework.live.clock import VenueClock, WallClock
+from framework.live.commands import Look
+from framework.live.ending import Stop
 from framework.live.heard import Heard
 from framework.live.hub import Hub
 from framework.live.identity import ClientOrderId
 from framework.live.io_thread import Io, IoThread
 from framework.live.journal import Record, SqliteJournal
-from framework.live.keeper import keep_time, watch_account, watch_requests
+from framework.live.keeper import LATE, SplitWatch, keep_time, watch_account, watch_requests
+from framework.live.killswitch import KillSwitch
 from framework.live.lockstep import LockStep, clock_told
-from framework.live.opening import UpTo
+from framework.live.opening import unheeded, warmed
 from framework.live.past import Past
 from framework.live.publishing import Publisher
-from framework.live.records import POSITION, START, STOP, Records
+from framework.live.records import POSITION, SPLIT, START, STOP, Records
 from framework.live.settings import Live
 from framework.live.slices import Slicer
 from framework.live.standing import Standing
@@ -56,7 +62,7 @@ from framework.live.story import Story
 from framework.live.trade_log import TradeLog
 from framework.live.transport import AioHttp
 from framework.live.windows import Cut, Growing
-from framework.model import OrderUpdate, Remark, Snapshot, Timeframe
+from framework.model import OrderUpdate, Remark, Snapshot, Split, Timeframe
 from framework.ports import Clock, LiveSource, LiveVenue, Session, Warmup
 from framework.result import Result
 from framework.retries import Patience
@@ -126,8 +132,9 @@ def trade(
     need: MinimumPeriods,
     live: Live,
     rig: Rig = Rig(),
+    stop: Stop | None = None,
 ) -> Result:
-    """Run a session until it ends, and return what came of it.
+    """Run a session until it ends, or `stop` is asked, and return what came of it.
 
     Raise `ConfigError` for what is wrong before anything is sent, `VenueError` for what the venue says.
     """
@@ -141,19 +148,24 @@ def trade(
         ground.records.tell()
         ground.io.call(ground.hub.trade(ground.past.resumed()))
         missed: tuple[OrderUpdate, ...] = ()
+        splits: Sequence[Split] = ()
         if ground.past.run:
             account, missed = ground.io.call(_caught_up(ground.hub))
+            splits = ground.io.call(ground.hub.splits((ground.past.latest or ground.clock.now()) - LATE))
             warmup, need = _at_least_one(warmup, need)
         at = ground.clock.now()
-        feeds = fed([UpTo(source, at) for source in sources], longer, warmup, need)
+        feeds = warmed(sources, at, longer, warmup, need)
         ground.io.call(_following(ground, sources, feeds))
-        return _Session(ground, piece, venue, live, feeds, cash, account, missed, [word] if word else []).played()
+        notes = [*([word] if word else []), *unheeded(sources, at)]
+        how = _Session(ground, piece, venue, live, feeds, cash, account, missed, splits, notes, stop or Stop())
+        return how.played()
 
 
 def _opened(
     stack: ExitStack, piece: Piece, sources: Sequence[LiveSource], venue: LiveVenue, live: Live, rig: Rig
 ) -> Ground:
     base_url = check_together(sources, venue)
+    check_until(live.until, sources)
     hidden = {*venue.secrets, *(each for source in sources for each in source.secrets)}
     clock = rig.clock(base_url)
     name = live.session or _own_name(piece, clock)
@@ -243,11 +255,17 @@ async def _following(ground: Ground, sources: Sequence[LiveSource], feeds: Seque
     since = {feed.symbol: moment(feed.bars.end[-1]) if len(feed.bars) else feed.opens_at for feed in own}
     for source in sources:
         await hub.listen(source, {symbol: at for symbol in source.symbols if (at := since[symbol])})
+    shares = next((each for each in sources if each.calendar.name != "24/7"), None)
+    watch = None if shares is None else SplitWatch(hub, ground.clock, shares.calendar)
     if ground.is_told:
         assert isinstance(ground.clock, VenueClock)
+        if watch is not None:
+            ground.heard.before_step(watch.look)
         hub.begin(LockStep(hub, ground.control, ground.clock, ground.heard, ground.base_url).run())
         return
     hub.begin(watch_account(hub, ground.clock))
+    if watch is not None:
+        hub.begin(watch.run())
     if isinstance(ground.clock, VenueClock):
         hub.begin(keep_time(hub, ground.control, ground.clock, ground.base_url))
 
@@ -264,7 +282,9 @@ class _Session:
     cash: float
     account: Snapshot
     missed: Sequence[OrderUpdate]
+    splits: Sequence[Split]
     notes: list[str]
+    stop: Stop
 
     def played(self) -> Result:
         """Run the strategy until the session ends."""
@@ -281,7 +301,10 @@ class _Session:
         self._stopped("ended")
         notes = [*self.notes, *cerebro.tally.told(), *_open(broker)]
         bars = {data.p.symbol: _columns(data, number(self.feeds[0].opens_at)) for data in datas if not data.p.is_made}
-        return result(strategy, self.feeds, bars, cash=self.cash, engine="live", notes=notes, session=self.ground.name)
+        return result(
+            strategy, self.feeds, bars, cash=self.cash, engine="live", notes=notes,
+            session=self.ground.name, not_flat=cerebro.left.not_flat,
+        )  # fmt: skip
 
     def _stopped(self, why: str) -> None:
         self.ground.records.commit([(STOP, self.ground.name, {"why": why})])
@@ -296,23 +319,43 @@ class _Session:
         broker = funded(LiveBroker(rules=self.venue.rules), self.piece, self.cash)
         ground = self.ground
         broker.connect(ground.name, ground.past.run + 1, ground.hub.bridge.send, ground.records)
-        cast(cerebro, self.piece, zip(datas, self.feeds, strict=True), broker)
+        orders = self._orders()
+        cast(cerebro, self.piece, zip(datas, self.feeds, strict=True), broker, orders.day_end)
         ownership = Ownership(broker, ground.records)
         cerebro.line = Line(
             ground.hub.bridge, ground.clock, ground.records, ground.is_told, ground.is_path,
             tuple(_windows(self.feeds)),
             restore=lambda strategy: self._restored(broker, strategy, datas),
             checked=lambda strategy, account: [Remark(text) for text in ownership.check(strategy, account)],
+            orders=orders, stop=self.stop, settle=self._settled,
             look=ground.lookout.look,
         )  # fmt: skip
         return cerebro, datas
 
-    def _restored(self, broker: LiveBroker, strategy: Any, datas: Sequence[LiveData]) -> None:
-        """Give the broker what the session had before, and what it is to adopt."""
+    def _orders(self) -> Orders:
+        """Return what holds for the session's whole life."""
+        ground, at_close = self.ground, self.piece.at_close
+        seconds = None if ground.is_told else ground.clock.monotonic
+        return Orders(
+            KillSwitch(sessions_folder(), ground.name),
+            lambda: ground.hub.bridge.send(Look()),
+            DayEnd(at_close, seconds) if at_close else None,
+            self.feeds[0].calendar.next_close(ground.clock.now()) if self.live.until else None,
+            ground.name,
+        )
+
+    def _settled(self) -> None:
+        """In lock-step, wait for the answers to what was asked for last, and let them be told."""
+        if self.ground.is_told:
+            self.ground.io.call(_settled(self.ground.hub))
+
+    def _restored(self, broker: LiveBroker, strategy: Any, datas: Sequence[LiveData]) -> dict[str, float]:
+        """Give the broker what the session had before, and what it is to adopt; return what is not the session's."""
         past, records = self.ground.past, self.ground.records
         resume(broker, strategy, datas, past)
         for update in self.missed:
             broker.take(update)
+        self._split(broker, strategy, datas)
         if past.run:
             check_start(broker, self.account)
         adopt(broker, strategy, datas, self.live.adopt, self.account)
@@ -320,6 +363,23 @@ class _Session:
             if data.p.symbol in self.live.adopt and not data.p.is_made:
                 position = broker.getposition(data)
                 records.append(POSITION, data._name, {"quantity": position.size, "price": position.price})
+        return foreign(broker, self.account)
+
+    def _split(self, broker: LiveBroker, strategy: Any, datas: Sequence[LiveData]) -> None:
+        """Take the session through the splits since its last record; its bars are of the new shares already."""
+        symbols = {data.p.symbol for data in datas}
+        for split in self.splits:
+            if split.symbol in symbols and split.name not in broker.splits:
+                before, after, _ = split_ledger(broker, strategy, datas, split)
+                self.ground.records.append(SPLIT, split.symbol, {"split": split, "before": before, "after": after})
+                if before != after:
+                    text = f"{split.symbol}: {wording(split)}, this session's {before:g} are {after:g}"
+                    self.ground.hub.bridge.post(Remark(text))
+
+
+async def _settled(hub: Hub) -> None:
+    await hub.settle()
+    hub.tell_kept()
 
 
 def _own_name(piece: Piece, clock: Clock) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from framework.app import telling
 
 if TYPE_CHECKING:
+    from framework.app.doctor import Start
     from framework.live.settings import Live
     from framework.live.status import Status
     from framework.ports import Source
@@ -32,7 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--paper", action="store_true", help="Alpaca's paper account: the default")
     where.add_argument("--real", action="store_true", help="real money; asks for the account's number")
     where.add_argument(
-        "--sandbox", nargs="?", const=OWN, type=_url, metavar="URL",
+        "--sandbox", nargs="?", const=OWN, type=url, metavar="URL",
         help="a sandbox: one that runs, or without URL one started for the run",
     )  # fmt: skip
     venue = parser.add_argument_group("Alpaca (keys: APCA_API_KEY_ID and APCA_API_SECRET_KEY, or the credentials file)")
@@ -42,6 +43,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     run = add_pieces(parser)
     run.add_argument("--session", metavar="NAME", help="goes on under this name after a stop or a crash")
     run.add_argument("--adopt", metavar="A,B", help="take over what the account holds of these")
+    run.add_argument("--until", choices=("close",), help="end with the trading day; default: run until stopped")
     run.add_argument("--grace", type=float, metavar="S", help="seconds to wait for a minute's other bars; 0.25")
     add_params(parser)
     telling.add_options(parser)
@@ -55,29 +57,45 @@ def _add_tape(parser: argparse.ArgumentParser) -> None:
     tape.add_argument("--speed", type=float, metavar="N", help="60 is a minute a second; default: lock-step")
 
 
-def main(options: argparse.Namespace) -> None:
-    from framework.app import naming, show
+NOT_FLAT = 3
+"""The exit code of a session that ended with something held that was to be closed."""
+
+
+def main(options: argparse.Namespace) -> int:
+    from framework.app import doctor, naming, show
+    from framework.app.lines import heard, lines
     from framework.app.options import params, pieces
 
     _check(options)
     strategy = naming.strategy(options.strategy)
-    with _side(options) as side, _endable(), telling.told(options, is_lockstep=side.is_lockstep) as watch:
-        how = {**pieces(options), "params": params(options, strategy), "live": _live(options, watch)}
-        result = _run(strategy, side, options, how)
+    with _side(options) as side, _endable():
+        start = _start(side, options)
+        with heard(lines(is_quiet=options.quiet, is_verbose=options.verbose), is_verbose=options.verbose):
+            if not doctor.admitted(start, is_quiet=options.quiet):
+                return doctor.EXIT_NO
+        with telling.told(options, is_lockstep=side.is_lockstep) as watch:
+            how = {**pieces(options), "params": params(options, strategy), "live": _live(options, watch)}
+            result = _run(strategy, start, how)
     show.result(result)
     _tell(result)
+    return NOT_FLAT if result.not_flat else 0
 
 
-def _run(strategy: Any, side: Side, options: argparse.Namespace, how: dict[str, Any]) -> Result:
+def _start(side: Side, options: argparse.Namespace) -> Start:
     from brokers import AlpacaVenue
     from feeds import AlpacaBars
-    from framework.runner import run
+    from framework.app.doctor import Start
 
     source = AlpacaBars(side.symbols, feed=options.feed, **side.access)
     venue = AlpacaVenue(paper=not options.real, **side.access)
-    if options.feed != "test":
-        venue.check(side.symbols)
-    return run(strategy, source=source, venue=venue, **how)
+    return Start(venue, source, side.base_url or "", options.session, _live(options).limits)
+
+
+def _run(strategy: Any, start: Start, how: dict[str, Any]) -> Result:
+    from framework.runner import run
+
+    assert start.source is not None
+    return run(strategy, source=start.source, venue=start.venue, background=False, **how)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +154,14 @@ def _played(options: argparse.Namespace, symbols: tuple[str, ...]) -> list[Sourc
     return sample(symbols or SYMBOLS, options.day or DAY, options.seed)
 
 
-def _live(options: argparse.Namespace, watch: Callable[[Status], None] | None) -> Live:
+def _live(options: argparse.Namespace, watch: Callable[[Status], None] | None = None) -> Live:
     from framework.app.options import listed
     from framework.live.settings import Live
 
     grace = {} if options.grace is None else {"grace": options.grace}
     return Live(
-        session=options.session, adopt=tuple(listed(options.adopt)), real_money=options.yes_real_money, **grace,
-        trade_log=options.trade_log, watch=watch,
+        session=options.session, adopt=tuple(listed(options.adopt)), real_money=options.yes_real_money,
+        until=options.until, trade_log=options.trade_log, watch=watch, **grace,
     )  # fmt: skip
 
 
@@ -160,6 +178,13 @@ def _check(options: argparse.Namespace) -> None:
             raise ConfigError("a session needs to know what to trade; give --symbols AAPL,TSLA")
     if isinstance(options.sandbox, str) and not is_on_this_machine(options.sandbox):
         raise ConfigError(f"--sandbox {options.sandbox} is not on this machine, where sandboxes are; leave it out")
+    check_real(options)
+
+
+def check_real(options: argparse.Namespace) -> None:
+    """Ask for the account's number where it is real money, and it was not given; raise `ConfigError`."""
+    from framework.errors import ConfigError
+
     if options.yes_real_money and not options.real:
         raise ConfigError("--yes-real-money goes with --real; without it nothing real is traded")
     if options.real and not options.yes_real_money:
@@ -176,7 +201,7 @@ def _asked() -> str:
     raise ConfigError("--real trades real money and needs the account's number: --yes-real-money ACCOUNT")
 
 
-def _url(text: str) -> str:
+def url(text: str) -> str:
     if not text.startswith(("http://", "https://")):
         raise argparse.ArgumentTypeError(f"{text} is no URL such as http://127.0.0.1:8000; put STRATEGY first")
     return text
@@ -197,6 +222,8 @@ def _endable() -> Iterator[None]:
 def _tell(result: Result) -> None:
     from framework.config import sessions_folder
 
+    for text in result.not_flat:
+        print(f"\n{text}")
     print(f"\nSession {result.session}")
     print(f"  journal    {sessions_folder() / result.session}.sqlite")
     print(f"  look at it switchback journal {result.session}")

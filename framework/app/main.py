@@ -14,7 +14,10 @@ from framework.errors import AuthenticationError, ConfigError, SwitchbackError, 
 COMMANDS = {
     "demo": "backtest a scalper over sample bars, then trade a day of them live; no account",
     "backtest": "run a strategy over bars",
+    "doctor": "check what a live start needs, yes or no per line",
     "live": "trade a strategy: on a sandbox, on paper, or with real money",
+    "halt": "let no session open a position any more; with --flatten, close what they hold",
+    "resume": "take a halt back",
     "status": "show what sessions are doing, in this or another terminal",
     "positions": "show what a session holds",
     "orders": "show which orders of a session are open",
@@ -32,14 +35,11 @@ EXIT_FAILED = 1
 EXIT_WRONG_INPUT = 2
 """Only the user can put it right: an option, a file, a key. To try again does not help."""
 
-EXIT_NOT_FLAT = 3
-"""The session ended, and not everything is sold, though it was asked to be."""
-
 EXIT_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code: 0, or one of those above."""
+    """Run one command; return its exit code: 0, one of those above, or one of the command's own (1 to 9)."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     command = _command(words)
     options = _parser(command).parse_args(words)

@@ -16,6 +16,7 @@ import backtrader as bt
 from framework.engine.booking import book
 from framework.engine.live_data import last_time, number
 from framework.engine.ruled import WARMING_UP, RuledBroker, round_price
+from framework.engine.splitting import Changes
 from framework.engine.tickets import Ticket, grouped, kind
 from framework.engine.translate import order_request, symbol_of
 from framework.errors import ConfigError, Unsupported
@@ -28,6 +29,7 @@ from framework.model import OrderGroup, OrderStatus, OrderUpdate
 Send = Callable[..., None]
 """Has commands (`framework.live.commands.Command`) carried out."""
 
+HALTED = "{symbol} is halted at its exchange ({why}); exits and cancels pass"
 STALE = "the prices are {age:.0f} s old: no position is opened on stale data"
 
 _ENDS = {
@@ -51,6 +53,11 @@ class LiveBroker(RuledBroker):
         super().__init__(**kwargs)
         self.age: Callable[[Any], float] = lambda data: 0.0
         """By how many seconds the prices are too old to open a position on; 0 where they are those of now."""
+        self.halted: dict[str, str] = {}
+        """The symbols that are halted, each with the reason."""
+        self.splits: set[str] = set()
+        """The names of the splits that the ledger has been through."""
+        self.changes = Changes()
         self._orders: dict[str, Any] = {}
         self._ids: dict[int, str] = {}
         self._changes: dict[int, int] = {}
@@ -69,7 +76,7 @@ class LiveBroker(RuledBroker):
 
     def submit(self, order: Any, check: bool = True) -> Any:
         if order.parent is not None and order.parent.ref not in self._pchildren:
-            self._refuse(order, "its parent has been sent already; a bracket is sent in one piece")
+            self._refuse(order, _late_child(order.parent))
             return order
         return super().submit(order, check)
 
@@ -101,6 +108,10 @@ class LiveBroker(RuledBroker):
         self._changing[mine.ref] = self._changing.get(mine.ref, 0) + 1
         self._records.commit([(REPLACE, client_order_id, {"request": request})])
         self._send(Replace(client_order_id, request))
+
+    def unfinished(self) -> list[Any]:
+        """Return the orders that are not over, those that have not left yet among them."""
+        return [order for order in (*self.submitted, *self._leaving, *self._orders.values()) if order.alive()]
 
     def get_orders_open(self, safe: bool = False) -> list[Any]:
         return [each.clone() if safe else each for each in self._orders.values()]
@@ -205,6 +216,7 @@ class LiveBroker(RuledBroker):
         whole = isinstance(order.created.size, int) and fill.quantity == int(fill.quantity)
         quantity = int(fill.quantity) if whole else fill.quantity
         book(self, order, quantity, fill.price, number(fill.at), commission=fill.commission)
+        self.changes.traded(order.data, number(fill.at), quantity if order.isbuy() else -quantity)
         self._is_valued = False
         if update.status is OrderStatus.FILLED:
             order.executed.remsize = 0
@@ -249,6 +261,9 @@ class LiveBroker(RuledBroker):
 
     def _refusal(self, order: Any) -> str:
         why = super()._refusal(order)
+        halt = self.halted.get(symbol_of(order.data))
+        if halt is not None and not why and not self._reduces(order):
+            return HALTED.format(symbol=symbol_of(order.data), why=halt)
         late = self.age(order.data)
         if why or late <= 0 or self._reduces(order):
             return why
@@ -281,6 +296,7 @@ class LiveBroker(RuledBroker):
     def relive(self, order: Any, update: OrderUpdate) -> Any:
         """Take news of an earlier run into an order and the ledger; return the order as it was told of a fill."""
         told = None
+        self._ids[order.ref] = update.client_order_id
         if update.fill is not None:
             self._filled(order, update)
             told = self.notifs.pop()
@@ -313,6 +329,10 @@ class LiveBroker(RuledBroker):
         self._valued()
         return float(super().get_leverage())
 
+    def revalue(self) -> None:
+        """Work the value out again when it is asked for: a position is another one."""
+        self._is_valued = False
+
     def _valued(self) -> None:
         if not self._is_valued:
             self._is_valued = True
@@ -328,6 +348,13 @@ class LiveBroker(RuledBroker):
     def open_ids(self) -> Mapping[str, Any]:
         """The open orders by their client order id."""
         return dict(self._orders)
+
+
+def _late_child(parent: Any) -> str:
+    """Return why an exit is not taken whose entry is not being made any more."""
+    if reason := parent.info.get("reason", ""):
+        return f"its entry was not sent: {reason}"
+    return "its parent has been sent already; a bracket is sent in one piece"
 
 
 def _dated(order: Any, update: OrderUpdate) -> float | None:

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from framework.live.journal import Entry
-from framework.live.records import INTENT, POSITION, REPLACE, START, UPDATE
-from framework.model import OrderGroup, OrderRequest, OrderUpdate
+from framework.live.records import INTENT, POSITION, REPLACE, SPLIT, START, UPDATE
+from framework.model import OrderGroup, OrderRequest, OrderUpdate, Split
 from framework.ports import Resumed
 
 
@@ -24,20 +24,22 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that changed the ledger: news of an order, or a position that was taken over from the account."""
+    """Something that changed the ledger: news of an order, a split, or a position taken over from the account."""
 
     at: datetime
     update: OrderUpdate | None = None
     symbol: str = ""
     quantity: float = 0.0
     price: float = 0.0
+    split: Split | None = None
 
 
 @dataclass(slots=True)
 class Past:
-    """Earlier runs of a session. `run` is the number of the last; `start` its first record."""
+    """Earlier runs of a session: `run` is the last one's number, `start` the first record, `latest` the last's time."""
 
     run: int = 0
+    latest: datetime | None = None
     start: Mapping[str, Any] = field(default_factory=dict)
     intents: list[Intent] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
@@ -53,6 +55,7 @@ class Past:
 
     def _take(self, entry: Entry) -> None:
         body = entry.body
+        self.latest = entry.at
         match entry.kind:
             case k if k == START:
                 self.run = int(body["run"])
@@ -65,6 +68,8 @@ class Past:
                 self.steps.append(Step(entry.at, body["update"]))
             case k if k == POSITION:
                 self.steps.append(Step(entry.at, None, entry.key, body["quantity"], body["price"]))
+            case k if k == SPLIT:
+                self.steps.append(Step(entry.at, split=body["split"]))
 
     @property
     def ended(self) -> frozenset[str]:

@@ -15,10 +15,9 @@ from framework.live.journal import Dated, Record, SqliteJournal
 
 START, STOP = "start", "stop"
 INTENT, CANCEL, REPLACE, REFUSED = "intent", "cancel", "replace", "refused"
-UPDATE, POSITION = "update", "position"
+UPDATE, POSITION, FLAT = "update", "position", "flat"
 BARS, REVISION, LINK, REMARK = "bars", "revision", "link", "remark"
-SPLIT = "split"
-"""Of a symbol; its body has the `ratio` (see `framework.model.Split`)."""
+HALT, SPLIT = "halt", "split"
 DAY = "day"
 """A trading day began, its date is the key; its body has the `value` that the session had then."""
 

@@ -147,11 +147,16 @@ class Standing:
                 lot = self._lot(key)
                 lot.quantity, lot.price = body["quantity"], body["price"] if body["quantity"] else 0.0
             case k if k == SPLIT:
-                for lot in (each for each in self.lots.values() if each.symbol == key.partition(" ")[0]):
-                    lot.quantity, lot.price = lot.quantity * body["ratio"], lot.price / body["ratio"]
+                self._split(key, body["before"], body["after"])
             case k if k == DAY:
                 self.day = date.fromisoformat(key), body["value"]
                 self.begun_with = body["value"] if self.begun_with is None else self.begun_with
+
+    def _split(self, symbol: str, before: float, after: float) -> None:
+        """Take other shares for those that were held; their cost stays."""
+        for lot in (each for each in self.lots.values() if each.symbol == symbol and before * after > 0):
+            factor = after / before
+            lot.quantity, lot.price = lot.quantity * factor, lot.price / factor
 
     def _begun(self, at: datetime, body: Mapping[str, Any]) -> None:
         first = not self._start

@@ -26,7 +26,7 @@ from framework.live.status import Requests
 from framework.live.window import Window, allowance
 from framework.ports import Clock
 from framework.retries import Patience, lost, retry_after, server_time, with_seconds
-from framework.wire import Exchange, HttpRequest, HttpResponse, Priority
+from framework.wire import Exchange, HttpRequest, HttpResponse, Priority, Withdrawn
 
 T = TypeVar("T")
 
@@ -116,7 +116,10 @@ class AioHttp:
         return Requests(*max(counts, key=lambda each: each[0] / each[1]), waiting)
 
     async def send(self, exchange: Exchange[T]) -> T:
-        """Drive `exchange` to its end and return its result; throw it `ConnectionLost` where no answer comes."""
+        """Drive `exchange` to its end and return its result; throw it `ConnectionLost` where no answer comes.
+
+        Raise `Withdrawn` where a request was not sent because nobody wanted it any more.
+        """
         try:
             request = next(exchange)
             while True:
@@ -153,6 +156,8 @@ class AioHttp:
 
     async def _once(self, request: HttpRequest, flight: _Flight, attempt: int) -> HttpResponse:
         async with self.budget(urlsplit(request.url).netloc).turn(request.urgency) as budget:
+            if request.unless is not None and request.unless():
+                raise Withdrawn
             log.debug("> %s %s", request.method, request.url)
             response = await self._fetch(request, flight)
             log.debug("< %d, %d bytes", response.status, len(response.body))

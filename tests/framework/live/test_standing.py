@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from framework.live.records import DAY, INTENT, LINK, POSITION, REMARK, REPLACE, SPLIT, START, STOP, UPDATE
 from framework.live.standing import ENDED, Figures, Lot, Mark, Standing, repriced, together
 from framework.live.status import Execution, Holding, Requests
-from framework.model import Fill, OrderGroup, OrderRequest, OrderStatus, OrderType, OrderUpdate, Side
+from framework.model import Fill, OrderGroup, OrderRequest, OrderStatus, OrderType, OrderUpdate, Side, Split
 
 AT = datetime(2026, 10, 5, 14, 0, tzinfo=UTC)
 BEGIN = {
@@ -125,7 +125,7 @@ def test_a_position_taken_over_and_a_split_count() -> None:
     """Neither is a fill; cash stays."""
     standing = begun()
     standing.take(AT, POSITION, "SPY", {"quantity": 10, "price": 8.0})
-    standing.take(AT, SPLIT, "SPY", {"ratio": 2.0})
+    standing.take(AT, SPLIT, "SPY", {"split": Split("SPY", AT, 2.0), "before": 10, "after": 20})
     assert standing.held("SPY") == (20, 4.0)
     standing.take(AT, POSITION, "SPY", {"quantity": 0, "price": 4.0})
     assert standing.status(AT).holdings == ()
