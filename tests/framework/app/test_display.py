@@ -129,7 +129,7 @@ def test_a_real_session_in_a_real_terminal(tmp_path: Path) -> None:
     (tmp_path / "holds.py").write_text(
         "import backtrader as bt\nclass Holds(bt.Strategy):\n    def next(self):\n"
         "        if len(self) == 2:\n            self.buy(size=5)\n"
-        "        if self.position:\n            self.env.runstop()\n"
+        "        if self.position and len(self) > 20:\n            self.env.runstop()\n"
     )
     command = [sys.executable, "-m", "framework.app.main", "live", str(tmp_path / "holds.py"), "--sandbox"]
     ours, theirs = pty.openpty()
