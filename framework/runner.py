@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -132,15 +133,18 @@ def _traded(
 ) -> Result | Running:
     """Trade live. What only a session needs (sockets, the journal) is loaded here."""
     from framework.live.admission import live_source, live_venue
+    from framework.live.notebook import shown
     from framework.live.running import Running
     from framework.trade import trade
 
     how = live if isinstance(live, Live) else Live()
     listened = [live_source(each) for each in sources]
-    traded = functools.partial(trade, piece, listened, live_venue(piece.venue), longer, warmup, need, how)
-    if background:
-        return Running(lambda stop: traded(stop=stop), how.session or piece.strategy.__name__)
-    return traded()
+    traded = functools.partial(trade, piece, listened, live_venue(piece.venue), longer, warmup, need)
+    if not background:
+        return traded(how)
+    name = how.session or piece.strategy.__name__
+    watch = [each for each in (how.watch, shown(name)) if each is not None]
+    return Running(lambda stop, seen: traded(replace(how, watch=seen), stop=stop), name, watch)
 
 
 def _given(arguments: Mapping[str, Any]) -> dict[str, bool]:

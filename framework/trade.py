@@ -339,6 +339,7 @@ class _Session:
         return Orders(
             KillSwitch(sessions_folder(), ground.name),
             lambda: ground.hub.bridge.send(Look()),
+            ground.lookout.say,
             DayEnd(at_close, seconds) if at_close else None,
             self.feeds[0].calendar.next_close(ground.clock.now()) if self.live.until else None,
             ground.name,

@@ -78,6 +78,7 @@ def _account(options: argparse.Namespace) -> int:
     """Cancel, and close, what the account has; return 0 where that is done, 3 where something is left."""
     from brokers import AlpacaVenue
     from framework.app.live import check_real
+    from framework.app.main import EXIT_NOT_FLAT
 
     check_real(options)
     venue = AlpacaVenue(paper=not options.real, base_url=options.sandbox)
@@ -86,4 +87,4 @@ def _account(options: argparse.Namespace) -> int:
         print(f"  {line}")
     for line in left.undone:
         print(f"  LEFT: {line}")
-    return 3 if left.undone else 0
+    return EXIT_NOT_FLAT if left.undone else 0

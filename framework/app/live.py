@@ -57,13 +57,10 @@ def _add_tape(parser: argparse.ArgumentParser) -> None:
     tape.add_argument("--speed", type=float, metavar="N", help="60 is a minute a second; default: lock-step")
 
 
-NOT_FLAT = 3
-"""The exit code of a session that ended with something held that was to be closed."""
-
-
 def main(options: argparse.Namespace) -> int:
     from framework.app import doctor, naming, show
     from framework.app.lines import heard, lines
+    from framework.app.main import EXIT_NOT_FLAT
     from framework.app.options import params, pieces
 
     _check(options)
@@ -78,7 +75,7 @@ def main(options: argparse.Namespace) -> int:
             result = _run(strategy, start, how)
     show.result(result)
     _tell(result)
-    return NOT_FLAT if result.not_flat else 0
+    return EXIT_NOT_FLAT if result.not_flat else 0
 
 
 def _start(side: Side, options: argparse.Namespace) -> Start:

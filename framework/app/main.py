@@ -35,6 +35,9 @@ EXIT_FAILED = 1
 EXIT_WRONG_INPUT = 2
 """Only the user can put it right: an option, a file, a key. To try again does not help."""
 
+EXIT_NOT_FLAT = 3
+"""It ended, and something is still held or open that was to be closed."""
+
 EXIT_INTERRUPTED = 130
 
 

@@ -27,7 +27,7 @@ How = str | Callable[[Any], None]
 GRACE = timedelta(seconds=15)
 """How long after the close news of the last orders may still come."""
 
-_NEARLY = 0.5 / 86_400
+NEARLY = 0.5 / 86_400
 """Half a second, in days: a date number does not hold an instant exactly."""
 
 
@@ -60,15 +60,15 @@ class DayEnd:
 
     def play(self, strategy: Any, now: float) -> None:
         """Do what is due at a time."""
-        if now >= self._close + self._grace - _NEARLY:
+        if now >= self._close + self._grace - NEARLY:
             self._over()
             self._close = self._next_close(now)
-        if self._close - self._before - _NEARLY <= now < self._close - _NEARLY:
+        if self._close - self._before - NEARLY <= now < self._close - NEARLY:
             self._due(strategy)
 
     def refusal(self, now: float) -> str:
         """Return why a strategy's order is not taken at a time, or an empty string."""
-        if now > self._refused_until + _NEARLY:
+        if now > self._refused_until + NEARLY:
             return ""
         return "the day is over for this strategy: its positions are being closed before the market's close"
 
@@ -86,7 +86,7 @@ class DayEnd:
     def _over(self) -> None:
         """The close has come: what is not closed by now, no order can close today."""
         if self.flattening is not None:
-            held = self.flattening.give_up(self._close + self._grace + _NEARLY)
+            held = self.flattening.give_up(self._close + self._grace + NEARLY)
             if held:
                 what = ", ".join(f"{name} {size:g}" for name, size in held.items())
                 day = num2date(np.array([self._close]))[0].astype("datetime64[D]")
@@ -94,7 +94,7 @@ class DayEnd:
         self.flattening, self._is_begun = None, False
 
     def _next_close(self, now: float) -> float:
-        index = int(np.searchsorted(self._closes, now + _NEARLY, side="right"))
+        index = int(np.searchsorted(self._closes, now + NEARLY, side="right"))
         return float(self._closes[index]) if index < len(self._closes) else np.inf
 
 

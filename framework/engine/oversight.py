@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from framework.engine.day_end import DayEnd
+from framework.engine.day_end import NEARLY, DayEnd
 from framework.engine.flattening import Flattening
 from framework.engine.live_broker import LiveBroker
-from framework.engine.live_data import number
+from framework.engine.live_data import last_time, number
 from framework.engine.verification import Verification
 from framework.live.killswitch import KillSwitch, Pulled
 from framework.live.records import FLAT, Records
+from framework.live.status import CLOSING, HALTED, RUNNING
 from framework.model import Snapshot, Split
 from framework.ports import Clock
 
@@ -32,11 +33,13 @@ REST = 0.25
 class Orders:
     """What a session was told for its whole life: the kill switch, and when it ends.
 
-    `until` is the close with which it ends. `look` asks for the account as it is.
+    `until` is the close with which it ends. `look` asks for the account as it is, `say_state` tells the operator
+    what the session is doing, and why.
     """
 
     switch: KillSwitch | None = None
     look: Callable[[], None] = lambda: None
+    say_state: Callable[[str, str], None] = lambda state, reason: None
     day_end: DayEnd | None = None
     until: datetime | None = None
     session: str = ""
@@ -67,6 +70,7 @@ class Oversight:
         self._looked_at = float("-inf")
         self._told_missed = 0
         self._ending: list[Any] = []
+        self._state = RUNNING, ""
         broker.refusals.append(self._refusal)
 
     # -- what the loop asks
@@ -83,6 +87,7 @@ class Oversight:
         self._tell_missed()
         if self._is_time_to_go():
             self.leave("the day's close")
+        self._tell_state()
 
     def take(self, account: Snapshot) -> None:
         """Take the account as it is."""
@@ -186,6 +191,19 @@ class Oversight:
             self._broker.say(text)
         self._told_missed = len(missed)
 
+    def _tell_state(self) -> None:
+        """Tell the operator where the session does something else than before."""
+        day_end = self._orders.day_end
+        if self._pulled is not None:
+            state = HALTED, str(self._pulled)
+        elif self.is_leaving or (day_end is not None and day_end.flattening is not None):
+            state = CLOSING, self.left.why or "the end of the day"
+        else:
+            state = RUNNING, ""
+        if state != self._state:
+            self._state = state
+            self._orders.say_state(*state)
+
     # -- the end
 
     def finish(self) -> None:
@@ -197,4 +215,6 @@ class Oversight:
         until = self._orders.until
         if until is None or self.is_leaving:
             return False
-        return self._clock.now() >= (until if self._is_told else until + LAST_BAR)
+        if self._is_told:  # its clock may be ahead of what has been played
+            return max(last_time(data) for data in self._strategy.datas) >= number(until) - NEARLY
+        return self._clock.now() >= until + LAST_BAR

@@ -5,13 +5,16 @@ from __future__ import annotations
 import atexit
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from framework.live.ending import Stop
 
 if TYPE_CHECKING:
+    from framework.live.status import Status
     from framework.result import Result
+
+Watch = Callable[["Status"], None]
 
 log = logging.getLogger("switchback.live")
 
@@ -22,11 +25,13 @@ FAREWELL = 30.0
 class Running:
     """A live session in a thread of its own. It ends with `stop()`, by itself, or in order when the program ends.
 
-    `play` runs it and is given how it is asked to end.
+    `play` runs it; it is given how it is asked to end, and what takes its status. `watch` is told of that too: in a
+    notebook, a display below the cell that made this (`framework.live.notebook.shown`).
     """
 
-    def __init__(self, play: Callable[[Stop], Result], name: str) -> None:
-        self._play, self._stop = play, Stop()
+    def __init__(self, play: Callable[[Stop, Watch], Result], name: str, watch: Sequence[Watch] = ()) -> None:
+        self._play, self._stop, self._watch = play, Stop(), tuple(watch)
+        self._status: Status | None = None
         self._result: Result | None = None
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=f"switchback-{name}", daemon=True)
@@ -41,6 +46,11 @@ class Running:
     def is_running(self) -> bool:
         """Whether the session goes on."""
         return self._thread.is_alive()
+
+    @property
+    def status(self) -> Status | None:
+        """How the session stood when it was seen last, about a second ago; None before it has begun."""
+        return self._status
 
     @property
     def error(self) -> BaseException | None:
@@ -80,12 +90,17 @@ class Running:
 
     def _run(self) -> None:
         try:
-            self._result = self._play(self._stop)
+            self._result = self._play(self._stop, self._seen)
         except BaseException as error:
             self._error = error
             log.error("session %s broke off: %s", self._name, error)
         finally:
             atexit.unregister(self._leave)
+
+    def _seen(self, status: Status) -> None:
+        self._status = status
+        for each in self._watch:
+            each(status)
 
     def _leave(self) -> None:
         self._stop.ask()

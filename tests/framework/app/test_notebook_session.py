@@ -58,9 +58,10 @@ def sandbox() -> Iterator[Sandbox]:
         yield served
 
 
-def played(kernel: Any, code: str, on_text: Any = lambda text: None) -> str:
+def played(kernel: Any, code: str, on_text: Any = lambda text: None, pictures: list[str] | None = None) -> str:
     """Run a cell; return what it printed, and let `on_text` hear of each piece. An error fails the test."""
     _, client = kernel
+    pictures = [] if pictures is None else pictures
     asked = client.execute(code)
     told = ""
     while True:
@@ -71,6 +72,8 @@ def played(kernel: Any, code: str, on_text: Any = lambda text: None) -> str:
         if message["msg_type"] == "stream" and body["name"] == "stdout":
             told += body["text"]
             on_text(body["text"])
+        elif message["msg_type"] in ("display_data", "update_display_data"):
+            pictures.append(body["data"].get("text/html", ""))
         elif message["msg_type"] == "error":
             pytest.fail("\n".join(body["traceback"]))
         elif message["msg_type"] == "status" and body["execution_state"] == "idle":
@@ -91,7 +94,11 @@ def test_stop_button_ends_the_session_cleanly(kernel: Any, sandbox: Sandbox) -> 
 
 
 def test_session_in_the_background_is_stopped_from_another_cell(kernel: Any, sandbox: Sandbox) -> None:
-    """The first cell returns at once; the handle stops it and gives its result."""
+    """The first cell returns at once and shows the session; the handle stops it and gives its result."""
     played(kernel, BEGIN.format(access=sandbox.access))
     assert played(kernel, "running = run(Buys, background=True, **how)\nprint(running.is_running)") == "True\n"
-    assert played(kernel, "running.stop(30)\nresult = running.result()" + SHOW).split() == ["[]", "True"]
+    pictures: list[str] = []
+    told = played(kernel, "running.stop(30)\nresult = running.result()" + SHOW, pictures=pictures)
+    assert told.split() == ["[]", "True"]
+    assert "Buys" in pictures[-1]
+    assert "over" in pictures[-1]
