@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 USAGE = "switchback doctor [STRATEGY] [--symbols A,B]\n         [--paper | --real | --sandbox URL] [options]"
 
-EXIT_WELL, EXIT_NO = 0, 2
-
 SLOWLY = 120.0
 """Seconds that a download of history may take."""
 
@@ -57,11 +55,13 @@ def main(options: argparse.Namespace) -> int:
         show(finding)
     if not options.json:
         print(f"\n{_summary(findings)}")
-    return EXIT_NO if _refusals(findings) else EXIT_WELL
+    return _code(_refusals(findings))
 
 
-def admitted(start: Start, *, is_quiet: bool = False) -> bool:
-    """Return whether a session may start, on standard error what is against it, or else that nothing is.
+def examined_first(start: Start, *, is_quiet: bool = False) -> int:
+    """Return 0 where a session may start, else its exit code: 1 where all that is against it may pass, or 2.
+
+    On standard error it says what is against it, or else that nothing is.
 
     Only what disturbs nobody is looked at. A second connection to a stream, closed a moment before the session opens
     its own, could still have the one place that there is: the streams are left to `switchback doctor`.
@@ -76,7 +76,17 @@ def admitted(start: Start, *, is_quiet: bool = False) -> bool:
     if not refusals and not is_quiet:
         passed = sum(each.verdict is not Verdict.SKIPPED for each in findings)
         print(f"doctor: {passed} checks passed", file=sys.stderr, flush=True)
-    return not refusals
+    return _code(refusals)
+
+
+def _code(refusals: Iterable[Finding]) -> int:
+    """Return the exit code: a service that is started again need not give up for an outage."""
+    from framework.app.main import EXIT_FAILED, EXIT_WRONG_INPUT
+
+    found = list(refusals)
+    if not found:
+        return 0
+    return EXIT_FAILED if all(each.may_pass for each in found) else EXIT_WRONG_INPUT
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,8 +68,8 @@ def main(options: argparse.Namespace) -> int:
     with _side(options) as side, _endable():
         start = _start(side, options)
         with heard(lines(is_quiet=options.quiet, is_verbose=options.verbose), is_verbose=options.verbose):
-            if not doctor.admitted(start, is_quiet=options.quiet):
-                return doctor.EXIT_NO
+            if code := doctor.examined_first(start, is_quiet=options.quiet):
+                return code
         with telling.told(options, is_lockstep=side.is_lockstep) as watch:
             how = {**pieces(options), "params": params(options, strategy), "live": _live(options, watch)}
             result = _run(strategy, start, how)

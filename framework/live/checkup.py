@@ -12,9 +12,9 @@ import enum
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from framework.errors import SwitchbackError
+from framework.errors import AuthenticationError, SwitchbackError, VenueError
 from framework.retries import Patience
 
 log = logging.getLogger("switchback.doctor")
@@ -37,11 +37,12 @@ class Verdict(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a check says: a verdict, what was found, and what to do about it."""
+    """What a check says: a verdict, what was found, and what to do; an outage `may_pass` by itself."""
 
     verdict: Verdict
     text: str
     remedy: str = ""
+    may_pass: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Finding:
     verdict: Verdict
     text: str
     remedy: str = ""
+    may_pass: bool = False
 
     @property
     def line(self) -> str:
@@ -97,7 +99,9 @@ def skipped(why: str) -> Answer:
 def refused(error: SwitchbackError | str) -> Answer:
     """Return an error as a no: what was found, and after its last semicolon what to try."""
     found, _, remedy = str(error).rpartition("; ")
-    return no(found, remedy) if found else no(remedy, "check the network, then try again")
+    answer = no(found, remedy) if found else no(remedy, "check the network, then try again")
+    is_passing = isinstance(error, VenueError) and not isinstance(error, AuthenticationError)
+    return replace(answer, may_pass=is_passing)
 
 
 def examined(checks: Iterable[Check]) -> Iterator[Finding]:
@@ -108,7 +112,7 @@ def examined(checks: Iterable[Check]) -> Iterator[Finding]:
         answer = skipped(f"needs {missing}") if missing else _answer(check)
         if answer.verdict in (Verdict.NO, Verdict.SKIPPED):
             lacking[check.name] = missing or check.name  # the first in the row is what has to be mended
-        yield Finding(check.name, answer.verdict, answer.text, answer.remedy)
+        yield Finding(check.name, answer.verdict, answer.text, answer.remedy, answer.may_pass)
 
 
 def _answer(check: Check) -> Answer:
@@ -123,7 +127,8 @@ def _answer(check: Check) -> Answer:
     thread.join(check.seconds)
     if answers:
         return answers[0]
-    return no(f"there was no answer within {check.seconds:g} s", "check the network, then try again")
+    why = f"there was no answer within {check.seconds:g} s"
+    return replace(no(why, "check the network, then try again"), may_pass=True)
 
 
 def _looked(check: Check) -> Answer:

@@ -245,3 +245,13 @@ def test_a_session_that_is_halted_is_warned_of(
     code, lines = told(["--sandbox", sandbox.url, "--symbols", "SPY"], capsys)
     assert code == 0
     assert lines["kill switch"].endswith("no position is opened until: switchback resume")
+
+
+def test_an_outage_ends_a_start_with_the_code_that_is_tried_again(
+    sandbox: Sandbox, strategy: str, sessions_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A service manager goes on trying; after a wrong key it does not."""
+    sandbox.fault("bad_gateway", stream="trading", count=0)
+    words = ["live", strategy, "--sandbox", sandbox.url, "--symbols", "SPY"]
+    assert main(words) == 1
+    assert "doctor: no: account" in capsys.readouterr().err
