@@ -124,7 +124,7 @@ def trade(
         account: Snapshot = ground.io.call(ground.hub.snapshot(TRIES))
         check_account(venue, account, live.real_money, ground.past)
         cash, word = allotment(piece.cash, account, ground.past)
-        start = _start(piece, sources, venue, account, cash, ground.past)
+        start = _start(piece, sources, venue, account, cash, live, ground.past)
         ground.records.commit([(START, ground.name, start)])
         ground.records.tell()
         ground.io.call(ground.hub.trade(ground.past.resumed()))
@@ -250,7 +250,10 @@ class _Session:
         ]
         broker = funded(LiveBroker(rules=self.venue.rules), self.piece, self.cash)
         ground = self.ground
-        broker.connect(ground.name, ground.past.run + 1, ground.hub.bridge.send, ground.records)
+        day = self.feeds[0].calendar.zone
+        broker.connect(
+            ground.name, ground.past.run + 1, ground.hub.bridge.send, ground.records, self.live.limits, day
+        )  # fmt: skip
         cast(cerebro, self.piece, zip(datas, self.feeds, strict=True), broker)
         ownership = Ownership(broker, ground.records)
         cerebro.line = Line(
@@ -274,6 +277,7 @@ class _Session:
             if data.p.symbol in self.live.adopt and not data.p.is_made:
                 position = broker.getposition(data)
                 records.append(POSITION, data._name, {"quantity": position.size, "price": position.price})
+        broker.restraint.begin_day(self.ground.clock.now())
 
 
 def _own_name(piece: Piece, clock: Clock) -> str:
@@ -300,6 +304,7 @@ def _start(
     venue: LiveVenue,
     account: Snapshot,
     cash: float,
+    live: Live,
     past: Past,
 ) -> Mapping[str, Any]:
     return {
@@ -312,6 +317,7 @@ def _start(
         "currency": account.currency,
         "cash": cash,
         "symbols": [symbol for source in sources for symbol in source.symbols],
+        "limits": live.limits.body(),
     }
 
 

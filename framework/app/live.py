@@ -40,6 +40,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--session", metavar="NAME", help="goes on under this name after a stop or a crash")
     run.add_argument("--adopt", metavar="A,B", help="take over what the account holds of these")
     run.add_argument("--grace", type=float, metavar="S", help="seconds to wait for a minute's other bars; 0.25")
+    run.add_argument(
+        "--limit", dest="limits", metavar="NAME=VALUE", action="append", default=[],
+        help="what it may not go beyond, such as order_value=5000 or symbols=AAPL,TSLA; may be repeated",
+    )  # fmt: skip
     add_params(parser)
     told = parser.add_argument_group("what is told").add_mutually_exclusive_group()
     told.add_argument("-q", "--quiet", action="store_true", help="no lines while it runs")
@@ -130,17 +134,26 @@ def _played(options: argparse.Namespace, symbols: tuple[str, ...]) -> list[Sourc
 
 def _live(options: argparse.Namespace) -> Live:
     from framework.app.options import listed
+    from framework.live.limits import Limits
     from framework.live.settings import Live
 
     grace = {} if options.grace is None else {"grace": options.grace}
-    return Live(session=options.session, adopt=tuple(listed(options.adopt)), real_money=options.yes_real_money, **grace)
+    return Live(
+        session=options.session,
+        adopt=tuple(listed(options.adopt)),
+        real_money=options.yes_real_money,
+        limits=Limits.parse(options.limits),
+        **grace,
+    )
 
 
 def _check(options: argparse.Namespace) -> None:
     """Raise `ConfigError` where options do not go together; ask for the account's number where it is real money."""
     from framework.errors import ConfigError
+    from framework.live.limits import Limits
     from framework.wire import is_on_this_machine
 
+    Limits.parse(options.limits)
     if options.sandbox is not OWN:
         for name in ("bars", "day", "speed"):
             if getattr(options, name) is not None:

@@ -17,17 +17,16 @@ from framework.engine.compat import MendedCerebro
 from framework.engine.live_broker import LiveBroker
 from framework.engine.live_data import LiveData, Row, last_time, number, row
 from framework.engine.timers import Zoned
+from framework.engine.translate import symbol_of
 from framework.live.bridge import Bridge
 from framework.live.clock import pace
 from framework.live.commands import End, Idle, Instant
 from framework.live.ending import ended_by_interrupt
+from framework.live.missed import Missed
 from framework.live.records import BARS, LINK, REMARK, REVISION, Records
 from framework.live.windows import Growing, ending
 from framework.model import Bar, Link, OrderUpdate, Quote, Remark, Revision, Snapshot, Timeframe, Trade
 from framework.ports import Clock
-
-FRESH = 30.0
-"""Seconds after its end from which on a bar is no news of the market as it is: then no position is opened on it."""
 
 LATEST = 3.0
 """Seconds after its end that a longer bar waits for its last minute, where no other bar says that it will not come."""
@@ -110,6 +109,7 @@ class Loop:
         self._at: datetime | None = None
         self._latest: datetime | None = None
         self._write_at: float | None = None
+        self._missed = Missed()
 
     # -- history
 
@@ -197,6 +197,9 @@ class Loop:
     def _play(self, at: datetime, bars: Iterable[Bar], updates: Iterable[OrderUpdate] = ()) -> None:
         rows = {self._datas[bar.symbol, bar.timeframe]: row(bar) for bar in bars}
         ahead = {data: each for data, each in rows.items() if each[0] > last_time(data)}
+        self._broker.restraint.begin_day(at)
+        if ahead and not self._late(at):
+            self._tell_missed()
         self._at = self._latest = at
         try:
             self._fresh_or_not(at, ahead)
@@ -284,6 +287,8 @@ class Loop:
                     (self._down.discard if is_up else self._down.add)(stream)
                 self._line.records.append(LINK, stream, {"is_up": is_up, "reason": reason})
                 self._say(f"{stream}: {'up' if is_up else f'down ({reason})'}", news)
+                if is_up and not self._down:
+                    self._tell_missed()
             case Revision(bar, was):
                 self.tally.revisions += 1
                 self._line.records.append(REVISION, bar.symbol, {"bar": bar, "was": was})
@@ -314,14 +319,26 @@ class Loop:
     def _fresh_or_not(self, at: datetime, rows: Mapping[LiveData, Row]) -> None:
         """Let the feeds know whether these bars are those of now."""
         late = self._late(at)
-        self.tally.stale += late > 0 and bool(rows)
+        if late > 0 and rows:
+            self.tally.stale += 1
+            self._missed = self._missed.with_instant(at, [symbol_of(data) for data in rows])
         for data in rows:
             data.become(LiveData.DELAYED if late > 0 else LiveData.LIVE)
+
+    def _tell_missed(self) -> None:
+        """Tell what was missed, once it has been played; what is asked for in answer still meets the last of it."""
+        missed, self._missed = self._missed, Missed()
+        if missed.until is not None:
+            before, self._at = self._at, missed.until
+            try:
+                self._told(Remark(missed.told(self._cerebro.p.tz)))
+            finally:
+                self._at = before
 
     def _late(self, at: datetime) -> float:
         """Return how many seconds too old is what ended at `at`; 0 where it is fresh."""
         age = (self._line.clock.now() - at).total_seconds()
-        return age if age > FRESH * max(pace(self._line.clock), 1.0) else 0.0
+        return age if age > self._broker.restraint.limits.stale * max(pace(self._line.clock), 1.0) else 0.0
 
     def _lateness(self, data: Any) -> float:
         """Return by how many seconds the prices are too old to open a position on, 0 where they are those of now."""

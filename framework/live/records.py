@@ -17,6 +17,7 @@ START, STOP = "start", "stop"
 INTENT, CANCEL, REPLACE, REFUSED = "intent", "cancel", "replace", "refused"
 UPDATE, POSITION = "update", "position"
 BARS, REVISION, LINK, REMARK = "bars", "revision", "link", "remark"
+DAY = "day"
 
 Tell = Callable[[datetime, Record], None]
 """What hears of each record, at the session's time."""
@@ -46,6 +47,10 @@ class Records:
             waiting, self._waiting = [*self._waiting, *self._noted(records)], []
         if waiting:
             self._journal.append_dated(waiting)
+
+    def now(self) -> datetime:
+        """Return the session's time, by which records are dated."""
+        return self._journal.now()
 
     def tell(self) -> None:
         """Tell what has not been told yet."""

@@ -215,7 +215,7 @@ def test_no_position_is_opened_on_old_bars_but_one_is_closed(stage: Stage) -> No
         strategy.sell(data=strategy.datas[1], size=5)
 
     played = stage.run(Diary, script={1: both, 2: lambda s: s.buy(size=1)})
-    refused = "the prices are 120 s old: no position is opened on stale data"
+    refused = "limit stale: the prices are 120 s old, no position is opened on stale data"
     assert ("Rejected", refused) in played.told
     assert [each.group.orders[0].symbol for each in stage.bridge.sent] == ["IBM", "SPY"]
     assert [each for each in played.told if each[0] == "SPY"] == [("SPY", "DELAYED"), ("SPY", "LIVE")]
@@ -233,7 +233,7 @@ def test_no_position_is_opened_while_the_prices_are_cut_off(stage: Stage) -> Non
 
     played = stage.run(Asks)
     assert "data: down (cut)" in played.told
-    assert ("Rejected", "the prices are 7 s old: no position is opened on stale data") in played.told
+    assert ("Rejected", "limit stale: the prices are 7 s old, no position is opened on stale data") in played.told
     assert stage.bridge.sent == []
 
 
