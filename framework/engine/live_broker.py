@@ -335,8 +335,9 @@ class LiveBroker(RuledBroker):
         return self._records.now()
 
     def journal(self, kind: str, key: str, body: Mapping[str, Any]) -> None:
-        """Write a record soon."""
-        self._records.append(kind, key, body)
+        """Write a record, and return when it is on the disk."""
+        self._records.commit([(kind, key, body)])
+        self._records.tell()
 
     def worth(self) -> float:
         """Return what the session is worth at the last prices, worked out afresh."""

@@ -126,6 +126,12 @@ class Restraint:
         if versions is not None:
             self._versions[order.ref] = versions
 
+    def begin(self) -> None:
+        """Begin, when all that an earlier run left is there: the day, and the cancels that it may not have come to."""
+        self.begin_day(self._now())
+        if self.day.lost:
+            self._cancel_entries()
+
     def begin_day(self, at: datetime) -> None:
         """Begin the trading day that an instant is in, where it is a later one, at what is known before it."""
         date = date_of(at, self._zone)
@@ -150,13 +156,17 @@ class Restraint:
             return ""
         lost = self.day.loss(value)
         self._keep(replace(self.day, lost=lost))
+        count = self._cancel_entries()
+        return (
+            f"limit daily_loss: {amount(round(lost, 2))} was lost today, {amount(most)} is allowed; no position is "
+            f"opened before the next trading day, and of the open orders {count} that would are cancelled"
+        )
+
+    def _cancel_entries(self) -> int:
         entries = [each for each in self.entries() if each.ref not in self._ending]
         for each in entries:
             self._broker.cancel(each)
-        return (
-            f"limit daily_loss: {amount(round(lost, 2))} was lost today, {amount(most)} is allowed; no position is "
-            f"opened before the next trading day, and of the open orders {len(entries)} that would are cancelled"
-        )
+        return len(entries)
 
     def _keep(self, day: Day) -> None:
         self.day = day
@@ -171,7 +181,8 @@ class Restraint:
         """Return how the session stands for an order; what no limit asks for is left out."""
         broker, limits, symbol = self._broker, self.limits, symbol_of(order.data)
         others = [each for each in self._open() if each.ref != order.ref]
-        mates = self._mates(order, {each.ref for each in others})
+        mates, entry = self._mates(order, {each.ref for each in others}), self._entry(order)
+        waits = entry is not None and entry.alive() and entry.isbuy() != order.isbuy()
         return Standing(
             position=self.held(symbol),
             price=self._price(symbol, order.data),
@@ -182,7 +193,9 @@ class Restraint:
             age=broker.age(order.data),
             halted=broker.halted.get(symbol, ""),
             barred=broker.barred(),
-            waits_for=self._waits_for(order),
+            waits_for=self._least(entry) if waits else 0.0,
+            entered=float(abs(entry.executed.size)) if waits else 0.0,
+            pair=self._pair(order, entry),
         )
 
     def held(self, symbol: str) -> float:
@@ -228,16 +241,16 @@ class Restraint:
                 filled, pair = abs(order.executed.size), self._pair(order, entry)
                 yield Open(_side(order), left, filled, pair, self._is_ending(order, entry))
 
-    def _may_fill(self, order: Any, entry: Any | None) -> float:
-        """Return how many units of an order may fill yet; of an exit that waits, those beyond its entry's."""
+    def _may_fill(self, order: Any, entry: Any) -> float:
+        """Return how many units of an order may fill yet; of an exit that waits, those that its entry will not bring."""
         left = self._most(order) - float(abs(order.executed.size))
         if entry is None or entry.isbuy() == order.isbuy():
             return left
         if entry.alive():
-            return self._most(order) - self._least(entry)
+            return left - max(self._least(entry) - float(abs(entry.executed.size)), 0.0)
         return left if entry.executed.size else 0.0
 
-    def _entry(self, order: Any) -> Any | None:
+    def _entry(self, order: Any) -> Any:
         """Return the entry of a bracket whose exit an order is."""
         if order.parent is not None:
             return order.parent
@@ -249,19 +262,13 @@ class Restraint:
         """Return the exits that wait for an entry."""
         return [each for each in self._open() if self._entry(each) is order and each.isbuy() != order.isbuy()]
 
-    def _waits_for(self, order: Any) -> float:
-        entry = self._entry(order)
-        if entry is None or not entry.alive() or entry.isbuy() == order.isbuy():
-            return 0.0
-        return self._least(entry)
-
-    def _pair(self, order: Any, entry: Any | None) -> int:
+    def _pair(self, order: Any, entry: Any) -> int:
         if entry is not None:
             return -int(entry.ref)
         kind, group = self._groups.get(order.ref, (None, ()))
         return int(group[0].ref) if kind is GroupKind.OCO else int(self._broker.pair(order))
 
-    def _is_ending(self, order: Any, entry: Any | None) -> bool:
+    def _is_ending(self, order: Any, entry: Any) -> bool:
         """Return whether an order is about to end: that was asked for, or one that it is paired with is over."""
         kind, group = self._groups.get(order.ref, (None, ()))
         paired = group[1:] if entry is not None else group if kind is GroupKind.OCO else ()

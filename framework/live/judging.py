@@ -42,7 +42,8 @@ class Standing:
     sent: how many were sent within the last minute, or are about to be.
     loss: what the day has lost so far. age: by how many seconds the prices are too old, 0 where they are not.
     halted: why the symbol is not traded now. barred: why no position may be opened at all.
-    waits_for: for an exit that waits for its entry, how many units that one is for.
+    waits_for: for an exit that waits for its entry, how many units that one is for. entered: those it has filled.
+    pair: as in `Open`, of the order itself.
     """
 
     position: float
@@ -55,6 +56,8 @@ class Standing:
     halted: str = ""
     barred: str = ""
     waits_for: float = 0.0
+    entered: float = 0.0
+    pair: int = 0
 
 
 def refusal(limits: Limits, request: OrderRequest, now: Standing) -> str:
@@ -145,7 +148,7 @@ def _too_much(limits: Limits, request: OrderRequest, now: Standing) -> str:
             allowed = amount(limits.order_value)
             return f"limit order_value: this order is worth {amount(worth)}, {allowed} is allowed"
     if limits.position_value is not None:
-        units = abs(farthest(request.side, now.position, now.open) + request.side.sign * _opening(request, now))
+        units = abs(farthest(request.side, now.position, [*now.open, _as_open(request, now)]))
         worth = units * max([now.price, *_levels(request)])
         if _is_beyond(worth, limits.position_value):
             what = f"with this and what is open the position in {request.symbol} may be worth {amount(worth)}"
@@ -157,7 +160,7 @@ def _turns_round(limits: Limits, request: OrderRequest, now: Standing) -> str:
     """Return why an exit may not leave beside those that are open: together they would open too much."""
     if limits.position_value is None:
         return ""
-    units = farthest(request.side, now.position, _going_on(now.open)) + request.side.sign * quantity(request, now.price)
+    units = farthest(request.side, now.position, [*_going_on(now.open), _as_open(request, now)])
     worth = abs(units) * max([now.price, *_levels(request)])
     is_turned = units * now.position < 0 and abs(units) > abs(now.position) + NOISE
     if not (is_turned and worth > limits.position_value * (1 + NOISE)):
@@ -193,9 +196,9 @@ def _beyond_collar(limits: Limits, request: OrderRequest, now: Standing) -> str:
     return f"limit collar: {request.side.value} at {amount(limit)}, {amount(bound)} at {word} is allowed ({how})"
 
 
-def _opening(request: OrderRequest, now: Standing) -> float:
-    """Return how many units an order may open: of an exit that is larger than its entry, what is more."""
-    return quantity(request, now.price) - now.waits_for
+def _as_open(request: OrderRequest, now: Standing) -> Open:
+    """Return an order as it is once it has left; of an exit that waits, what is more than its entry has yet to fill."""
+    return Open(request.side, quantity(request, now.price) - (now.waits_for - now.entered), pair=now.pair)
 
 
 def _worth(request: OrderRequest, price: float) -> float:

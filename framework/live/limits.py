@@ -65,7 +65,6 @@ class Limits:
 
 
 NAMES = tuple(each.name for each in fields(Limits))
-NO_LIMITS = Limits()
 
 
 def told(body: Mapping[str, Any]) -> str:
@@ -130,3 +129,5 @@ _EXAMPLES = {
     "order_value": 5000, "position_value": 20000, "open_orders": 10, "orders_per_minute": 20,
     "daily_loss": 500, "collar": 0.05, "stale": 30,
 }  # fmt: skip
+
+NO_LIMITS = Limits()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, tzinfo
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """Instants that were played too late to open a position on, from the first to the last; None where there are none."""
+    """Instants that were played too late to open a position on; `since` and `until` are the first and the last."""
 
     count: int = 0
     since: datetime | None = None
