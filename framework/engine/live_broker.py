@@ -136,7 +136,7 @@ class LiveBroker(RuledBroker):
         if mine is None:
             raise ConfigError(f"order {order.ref} is not open; it cannot be replaced")
         request = self._changed(mine, size, price, plimit)
-        if why := self.restraint.change_refusal(mine, request):
+        if why := self.restraint.change_refusal(mine, request, is_resized=size is not None):
             self._unsaid.append(f"order {client_order_id} stays as it is: {why}")
             return
         self.restraint.note_change(mine, request)

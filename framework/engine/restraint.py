@@ -47,11 +47,15 @@ class Restraint:
             why = self._refusal(order.parent)
         return why
 
-    def change_refusal(self, order: Any, request: OrderRequest) -> str:
+    def change_refusal(self, order: Any, request: OrderRequest, *, is_resized: bool) -> str:
         """Return why an open order may not be changed into `request`, "" where it may."""
-        filled = abs(order.executed.size)
-        was = [_left(each, filled) for each in self._all(order)]
-        now = self._standing(order)
+        filled, now = abs(order.executed.size), self._standing(order)
+        if is_resized:
+            gone = filled + sum(abs(each.executed.size) for each in self._paired(order) if each is not order)
+            was = [_left(each, gone) for each in self._all(order)]
+        else:
+            was = [replace(each, quantity=request.quantity, notional=request.notional) for each in self._all(order)]
+            was = [_left(each, filled) for each in was]
         why = change_refusal(self.limits, was, _left(request, filled), now)
         return why or (self._exits_refusal(order, request.quantity) if request.quantity is not None else "")
 
@@ -239,7 +243,7 @@ class Restraint:
             entry = self._entry(order)
             if (left := self._may_fill(order, entry)) > 0:
                 filled, pair = abs(order.executed.size), self._pair(order, entry)
-                yield Open(_side(order), left, filled, pair, self._is_ending(order, entry))
+                yield Open(_side(order), left, filled, pair, self._is_ending(order), order.ref in self._versions)
 
     def _may_fill(self, order: Any, entry: Any) -> float:
         """Return how many units of an order may fill yet; of an exit that waits, those that its entry will not bring."""
@@ -268,11 +272,16 @@ class Restraint:
         kind, group = self._groups.get(order.ref, (None, ()))
         return int(group[0].ref) if kind is GroupKind.OCO else int(self._broker.pair(order))
 
-    def _is_ending(self, order: Any, entry: Any) -> bool:
+    def _is_ending(self, order: Any) -> bool:
         """Return whether an order is about to end: that was asked for, or one that it is paired with is over."""
+        return order.ref in self._ending or not all(each.alive() for each in self._paired(order))
+
+    def _paired(self, order: Any) -> Sequence[Any]:
+        """Return the orders that were sent together and of which only one fills, this one among them."""
         kind, group = self._groups.get(order.ref, (None, ()))
-        paired = group[1:] if entry is not None else group if kind is GroupKind.OCO else ()
-        return order.ref in self._ending or not all(each.alive() for each in paired)
+        if kind is GroupKind.OCO:
+            return group
+        return group[1:] if kind is not None and order is not group[0] else ()
 
     def _is_entry(self, order: Any) -> bool:
         entry, symbol = self._entry(order), symbol_of(order.data)

@@ -23,7 +23,8 @@ class Open:
     """What an open order of a symbol may still do.
 
     `pair` is the same for orders of which only one fills, 0 for one alone. `is_ending` where its end was asked
-    for, or follows from another's. An exit that waits for its entry is none of these.
+    for, or follows from another's. `is_changed` where its size was changed: a venue that had made it smaller for
+    what its pair has filled may not do so again. An exit that waits for its entry is none of these.
     """
 
     side: Side
@@ -31,6 +32,7 @@ class Open:
     filled: float = 0.0
     pair: int = 0
     is_ending: bool = False
+    is_changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def change_refusal(limits: Limits, was: Sequence[OrderRequest], request: OrderRe
     is_dearer = not (reduces(request, now) or all(_is_no_dearer(request, each) for each in was))
     if _waits(request, now) or not (is_larger or is_dearer):
         return _beyond_collar(limits, request, now)
-    return refusal(limits, request, now)
+    return refusal(limits, request, replace(now, pair=0) if is_larger else now)
 
 
 def reduces(request: OrderRequest, now: Standing) -> bool:
@@ -148,7 +150,8 @@ def _too_much(limits: Limits, request: OrderRequest, now: Standing) -> str:
             allowed = amount(limits.order_value)
             return f"limit order_value: this order is worth {amount(worth)}, {allowed} is allowed"
     if limits.position_value is not None:
-        units = abs(farthest(request.side, now.position, [*now.open, _as_open(request, now)]))
+        apart = [replace(each, pair=0) if each.is_changed else each for each in now.open]
+        units = abs(farthest(request.side, now.position, [*apart, _as_open(request, now)]))
         worth = units * max([now.price, *_levels(request)])
         if _is_beyond(worth, limits.position_value):
             what = f"with this and what is open the position in {request.symbol} may be worth {amount(worth)}"

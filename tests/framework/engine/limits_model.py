@@ -22,6 +22,7 @@ class Known:
     filled: float = 0.0
     over: str = ""
     is_ending: bool = False
+    is_changed: bool = False
 
     @property
     def sign(self) -> int:
@@ -70,7 +71,7 @@ class Model:
         families: dict[tuple[str, ...] | int, float] = {}
         for each in orders:
             if (each.symbol, each.buys) == (symbol, buys) and not each.over:
-                key = each.mates or id(each)
+                key = id(each) if each.is_changed else each.mates or id(each)
                 families[key] = max(families.get(key, 0.0), self.may_fill(each))
         return self.held(symbol) + (1 if buys else -1) * sum(families.values())
 

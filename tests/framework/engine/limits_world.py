@@ -101,9 +101,11 @@ class Resting:
 class World(Bridge):
     """The venue, the clock and the news; each `wait` draws what happens next."""
 
-    def __init__(self, data: st.DataObject, limits: Limits, steps: int) -> None:
+    def __init__(self, data: st.DataObject, limits: Limits, steps: int, *, is_calm: bool = False) -> None:
         super().__init__()
         self.data, self.limits, self.steps = data, limits, steps
+        self.kinds = ["bars"] * 4 + ["fill"] * 3 + ["news"] * 3 + ["end", "change"] + ["rules", "kill"] * (not is_calm)
+        self.lates = [0.0] * 5 + [120.0] * (not is_calm)
         self.at = T0
         self.prices = dict.fromkeys(SYMBOLS, 100.0)
         self.journal = MemoryJournal(lambda: self.at)
@@ -141,16 +143,13 @@ class World(Bridge):
         self.steps -= 1
         if self.steps < 0:
             return End()
-        what = self.draw(
-            st.sampled_from(["bars"] * 4 + ["fill"] * 3 + ["news"] * 3 + ["end", "change", "rules", "kill"])
-        )
-        return getattr(self, f"then_{what}")()
+        return getattr(self, f"then_{self.draw(st.sampled_from(self.kinds))}")()
 
     def then_bars(self) -> Any:
         """A minute, with its prices; now and then it comes late, or after a night."""
         night = self.draw(st.sampled_from([0] * 9 + [1]))
         self.at += timedelta(seconds=self.draw(st.sampled_from([1, 7, 20, 60])), days=night)
-        late = self.draw(st.sampled_from([0.0] * 5 + [120.0]))
+        late = self.draw(st.sampled_from(self.lates))
         for symbol in SYMBOLS:
             moved = self.draw(st.sampled_from([1.0, 1.0, 1.1, 0.9, 0.7, 1.3]))
             self.prices[symbol] = round(self.prices[symbol] * moved, 2)
@@ -234,7 +233,7 @@ class World(Bridge):
         self.model.halted ^= {symbol}
         self.broker.halted.clear()
         self.broker.halted.update(dict.fromkeys(self.model.halted, "news"))
-        self.model.barred = self.draw(st.sampled_from([False, False, True]))
+        self.model.barred = self.draw(st.sampled_from([False, False, False, True]))
         return None
 
     def then_kill(self) -> Any:
@@ -614,10 +613,12 @@ class Asks(bt.Strategy):
         if len(asked) > before:
             self.check_change(name, size)
             known.sizes.append(size)
+            known.is_changed = True
             self.model.sent.append(self.world.monotonic())
         elif not self.model.collared(known):
             rest, left = replace(known, sizes=[size]), size - known.filled
-            is_smaller = size <= min(known.sizes)
+            gone = sum(each.filled for each in self.model.mates(known) if each is not known)
+            is_smaller = size <= min(known.sizes) - gone
             waiting = [each for each in self.model.open() if each.entry == name]
             assert not is_smaller or any(max(each.sizes) > size for each in waiting)
             del self.model.orders[name]
@@ -628,13 +629,14 @@ class Asks(bt.Strategy):
         """What was let through leaves the table within the limits, where it made an entry larger."""
         model, known = self.model, self.model.orders[name]
         left = size - known.filled
-        if left <= min(known.sizes) - known.filled or model.reduces(known, left) or model.waits_for(known) >= size:
+        gone = sum(each.filled for each in model.mates(known) if each is not known)
+        if size <= min(known.sizes) - gone or model.reduces(known, left) or model.waits_for(known) >= size:
             return
-        changed = replace(known, sizes=[left], filled=0.0)
+        changed = replace(known, sizes=[left], filled=0.0, is_changed=True)
         others = {each: order for each, order in model.orders.items() if each != name}
         was, model.orders = model.orders, others
         try:
-            found = model.beyond(changed, self.world.monotonic()) - {"position_value"}
+            found = model.beyond(changed, self.world.monotonic())
         finally:
             model.orders = was
         assert not found, found

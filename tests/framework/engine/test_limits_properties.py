@@ -25,3 +25,10 @@ LIMITS = st.builds(
 def test_each_order_meets_what_the_limits_say_and_nothing_else(data: st.DataObject, limits: Limits) -> None:
     """The real loop, broker and journal beside a table that says for each order which limits it goes beyond."""
     World(data, limits, steps=40).play(Asks)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data(), st.sampled_from([2_000.0, 4_000.0]))
+def test_a_position_keeps_to_its_limit_through_changes_brackets_and_pairs(data: st.DataObject, most: float) -> None:
+    """With nothing else in the way, much more is let through."""
+    World(data, Limits(position_value=most), steps=40, is_calm=True).play(Asks)
