@@ -186,6 +186,7 @@ class Loop:
 
     def _instant(self, told: Instant) -> None:
         """Play the bars of an instant, and before them the longer bars that have ended since."""
+        self._broker.restraint.begin_day(told.at)
         for end in ending(self._all_windows(), told.at - timedelta(microseconds=1)):
             self._play(end, self._complete(end))
         for bar in told.bars:
@@ -197,7 +198,6 @@ class Loop:
     def _play(self, at: datetime, bars: Iterable[Bar], updates: Iterable[OrderUpdate] = ()) -> None:
         rows = {self._datas[bar.symbol, bar.timeframe]: row(bar) for bar in bars}
         ahead = {data: each for data, each in rows.items() if each[0] > last_time(data)}
-        self._broker.restraint.begin_day(at)
         if ahead and not self._late(at):
             self._tell_missed()
         self._at = self._latest = at

@@ -297,7 +297,8 @@ class LiveBroker(RuledBroker):
         """Tell of an order; one that ends without having left is a decision of ours, which the journal keeps."""
         super().notify(order)
         reason = str(order.info.get("reason", "")) or order.getstatusname()
-        if not order.alive() and order.ref not in self._ids and reason != WARMING_UP:
+        is_over = not order.alive() and order.status != order.Completed  # an earlier run's fills are none
+        if is_over and order.ref not in self._ids and reason != WARMING_UP:
             what = f"{order.ordtypename().lower()} {abs(order.created.size):g} {order.getordername()}"
             self._records.append(REFUSED, symbol_of(order.data), {"order": what, "reason": reason})
 

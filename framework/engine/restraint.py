@@ -243,10 +243,11 @@ class Restraint:
             entry = self._entry(order)
             if (left := self._may_fill(order, entry)) > 0:
                 filled, pair = abs(order.executed.size), self._pair(order, entry)
-                yield Open(_side(order), left, filled, pair, self._is_ending(order), order.ref in self._versions)
+                is_changed = order.ref in self._versions
+                yield Open(_side(order), left, filled, pair, self._is_ending(order), is_changed)
 
     def _may_fill(self, order: Any, entry: Any) -> float:
-        """Return how many units of an order may fill yet; of an exit that waits, those that its entry will not bring."""
+        """Return how many units of an order may fill yet; of an exit that waits, those beyond its entry's."""
         left = self._most(order) - float(abs(order.executed.size))
         if entry is None or entry.isbuy() == order.isbuy():
             return left

@@ -125,7 +125,7 @@ def _not_now(limits: Limits, request: OrderRequest, now: Standing) -> str:
     if now.halted:
         return f"{request.symbol} is halted ({now.halted}): no position is opened in it"
     if limits.symbols is not None and request.symbol not in limits.symbols:
-        return f"limit symbols: {request.symbol} was asked for, {', '.join(limits.symbols)} may be traded"
+        return f"limit symbols: {request.symbol} was asked for, only {', '.join(limits.symbols)} may be traded"
     if now.age > 0:
         return f"limit stale: the prices are {now.age:.0f} s old, no position is opened on stale data"
     if limits.daily_loss is not None and not now.loss < limits.daily_loss:

@@ -538,7 +538,7 @@ class Asks(bt.Strategy):
             self.half.append((symbol, buys, size, how, parent))
 
     def bracket(self, symbol: str, buys: bool, size: float, how: Any = None, parent: Any = None) -> None:
-        draw, model, now = self.world.draw, self.model, self.world.monotonic()
+        draw, now = self.world.draw, self.world.monotonic()
         how, given = how or self.draw_one(symbol), parent is not None
         entry = self.known(symbol, buys, size, how)
         expected = self.judged(entry, now)
