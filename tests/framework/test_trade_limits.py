@@ -173,7 +173,7 @@ def test_a_change_beyond_a_limit_is_not_carried_out_and_told() -> None:
 
 def test_what_is_adopted_is_no_gain_and_no_loss() -> None:
     """A position that is taken over in the middle of the day moves where the day began."""
-    with Sandbox(Tape({"SPY": [100.0] * 6 + [96.0] * 6, "IBM": [100.0] * 12})) as sandbox:
+    with Sandbox(Tape({"SPY": [100.0] * 8 + [96.0] * 6, "IBM": [100.0] * 14})) as sandbox:
         live(sandbox, {1: [market(20)], 3: [stop]}, Limits(), session="elsewhere")
         live(sandbox, {1: [stop]}, Limits(daily_loss=70))
         played = live(sandbox, {1: [market(1)], 5: [market(1)]}, Limits(daily_loss=70), adopt=("SPY",))
