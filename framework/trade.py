@@ -277,7 +277,6 @@ class _Session:
             if data.p.symbol in self.live.adopt and not data.p.is_made:
                 position = broker.getposition(data)
                 records.append(POSITION, data._name, {"quantity": position.size, "price": position.price})
-        broker.restraint.begin()
 
 
 def _own_name(piece: Piece, clock: Clock) -> str:

@@ -120,6 +120,7 @@ class Loop:
             if self._is_over:
                 return
         self._restored()
+        self._broker.begin()
 
     def _restored(self) -> None:
         """Give the broker what an earlier run left: before the first `next`, and when there are prices."""

@@ -324,6 +324,12 @@ class LiveBroker(RuledBroker):
         self._is_valued = True
         self._watch()
 
+    def begin(self) -> None:
+        """Begin, when the warm-up is over and what an earlier run left is there."""
+        self.restraint.begin()
+        self._is_valued = False
+        self._watch()
+
     def _watch(self) -> None:
         """See whether the day has lost too much."""
         if text := self.restraint.watch():

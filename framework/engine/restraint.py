@@ -32,6 +32,8 @@ class Restraint:
         self.limits, self.day = limits, Day()
         self._broker, self._zone = broker, zone
         self._value: float | None = None
+        self._is_begun = False
+        self._unearned: dict[Any, float] = {}
         self._sent: deque[datetime] = deque()
         self._versions: dict[int, Versions] = {}
         self._groups: dict[int, tuple[GroupKind, Sequence[Any]]] = {}
@@ -131,7 +133,14 @@ class Restraint:
             self._versions[order.ref] = versions
 
     def begin(self) -> None:
-        """Begin, when all that an earlier run left is there: the day, and the cancels that it may not have come to."""
+        """Begin, when the warm-up is over: its prices are no gain and no loss of a position that an earlier run left.
+
+        The cancels that a run before this may not have come to are asked for.
+        """
+        self._is_begun = True
+        if self.day.date and self._unearned:
+            shift = sum(self._worth_of(data, size) for data, size in self._unearned.items() if len(data))
+            self._keep(replace(self.day, opened=self.day.opened + shift))
         self.begin_day(self._now())
         if self.day.lost:
             self._cancel_entries()
@@ -144,16 +153,27 @@ class Restraint:
 
     @contextmanager
     def unearned(self) -> Iterator[None]:
-        """Count what becomes of the session's value in this block neither as a loss nor as a gain."""
-        before = self._broker.worth()
+        """Count what becomes of the session's positions in this block neither as a loss nor as a gain."""
+        before = {data: each.size for data, each in self._broker.positions.items()}
         yield
-        after = self._broker.worth()
-        self._value = after
-        if self.day.date and after != before:
-            self._keep(replace(self.day, opened=self.day.opened + after - before))
+        for data, each in self._broker.positions.items():
+            if change := each.size - before.get(data, 0.0):
+                self._shift(data, change)
+
+    def _shift(self, data: Any, change: float) -> None:
+        if not self._is_begun:
+            self._unearned[data] = self._unearned.get(data, 0.0) + change
+            return
+        self._keep(replace(self.day, opened=self.day.opened + self._worth_of(data, change)))
+        self._value = self._broker.worth()
+
+    def _worth_of(self, data: Any, size: float) -> float:
+        return float(self._broker.getcommissioninfo(data).getvaluesize(size, data.close[0]))
 
     def watch(self) -> str:
         """Look at the session's value; return what is to be told where the day has lost too much, once a day."""
+        if not self._is_begun:
+            return ""
         self._value = value = self._broker.get_value()
         most = self.limits.daily_loss
         if most is None or self.day.lost or self.day.loss(value) < most:

@@ -52,11 +52,11 @@ class Scripted(bt.Strategy):
 
 
 def live(sandbox: Sandbox, script: dict[int, list[Ask]], limits: Limits, session: str = "s", **more: Any) -> Any:
-    symbols = more.pop("symbols", ("SPY", "IBM"))
+    symbols, warmup = more.pop("symbols", ("SPY", "IBM")), more.pop("warmup", 0)
     there = sandbox.access
     how = Live(session=session, limits=limits, **more)
     source, venue = AlpacaBars(symbols, **there), AlpacaVenue(**there)
-    return run(Scripted, source=source, venue=venue, live=how, warmup=0, script=script).strategy
+    return run(Scripted, source=source, venue=venue, live=how, warmup=warmup, script=script).strategy
 
 
 def stop(strategy: Scripted) -> None:
@@ -129,6 +129,27 @@ def test_a_new_trading_day_begins_at_what_was_known_before_it() -> None:
         script = {1: [market(20)], 5: [market(1)], 9: [market(1)]}
         played = live(sandbox, script, Limits(daily_loss=100), symbols=("SPY",))
     assert ["daily_loss" in each for each in played.reasons] == [False, True, False]
+
+
+def test_a_session_that_goes_on_on_another_day_begins_it_at_what_it_has_then() -> None:
+    """What the days before have lost is theirs, and so is what its position was worth in the warm-up."""
+    night = datetime(2026, 1, 6, 14, 30, tzinfo=UTC)
+    before = bars([100.0] * 3 + [120.0] * 3)
+    with Sandbox(Tape({"SPY": joined([before, bars([90.0] * 8, night)])})) as sandbox:
+        live(sandbox, {1: [market(20)], 5: [stop]}, Limits(), symbols=("SPY",))
+        sandbox.step(3)
+        script = {1: [market(1)]}
+        played = live(sandbox, script, Limits(daily_loss=100), symbols=("SPY",), warmup=5)
+    assert played.reasons == [""]
+    assert played.position.size == 21
+
+
+def test_prices_of_the_warm_up_are_no_loss_of_the_day() -> None:
+    """The position is there from its first bar on, at prices that were before."""
+    with Sandbox(Tape({"SPY": [100.0, 100.0, 100.0, 80.0, 100.0, *FLAT]})) as sandbox:
+        live(sandbox, {1: [market(20)], 6: [stop]}, Limits(), symbols=("SPY",))
+        played = live(sandbox, {1: [market(1)]}, Limits(daily_loss=100), symbols=("SPY",), warmup=5)
+    assert played.reasons == [""]
 
 
 @pytest.mark.parametrize("limits", [Limits(open_orders=2), Limits(order_value=50), Limits(orders_per_minute=2)])

@@ -237,6 +237,8 @@ class World(Bridge):
         return None
 
     def then_kill(self) -> Any:
+        """The process dies, and is started again, now and then on another day."""
+        self.at += timedelta(days=self.draw(st.sampled_from([0, 0, 0, 1])))
         raise Killed
 
     def _say(self, order: Resting, status: OrderStatus, fill: Fill | None = None) -> None:
@@ -363,10 +365,10 @@ class World(Bridge):
         records = Records(self.journal)
         records.commit([(START, "test", {"run": self.runs, "cash": CASH})])
         cerebro = LiveCerebro(stdstats=False, quicknotify=True)
-        row = [instant(self.at)]
+        row = [instant(self.at - timedelta(seconds=each)) for each in (2, 1, 0)]
         for symbol in SYMBOLS:
-            price = [self.prices[symbol]]
-            bars = Columns.of(row, price, price, price, price, [1.0])
+            price = [self.prices[symbol] * each for each in (0.5, 2.0, 1.0)]  # what was before is no loss
+            bars = Columns.of(row, price, price, price, price, [1.0] * 3)
             feed = Feed(symbol, MINUTE, ALWAYS, bars, self.at + timedelta(microseconds=1))
             cerebro.adddata(LiveData(**data_options(feed, ALWAYS.zone), unit=MINUTE, is_made=False), name=symbol)
         self.broker = broker = LiveBroker(rules=Anything())
@@ -388,7 +390,6 @@ class World(Bridge):
         for update in self._missed(past):
             self.learn(update)
             self.broker.take(update)
-        self.broker.restraint.begin()
         self._begin()
 
     def _as_journalled(self, past: Past) -> None:
@@ -413,7 +414,8 @@ class World(Bridge):
     def _begin(self) -> None:
         date = (self.at - timedelta(microseconds=1)).date()
         if self.runs == 1 or date > self.date:
-            self.date, self.model.opened, self.model.is_lost = date, self.model.value, False
+            self.date, self.model.opened = date, self.model.value
+            self.model.is_lost = self.is_just_lost = False
         self._judge_day()
 
 
