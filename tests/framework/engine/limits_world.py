@@ -632,7 +632,7 @@ class Asks(bt.Strategy):
         model, known = self.model, self.model.orders[name]
         left = size - known.filled
         gone = sum(each.filled for each in model.mates(known) if each is not known)
-        if size <= min(known.sizes) - gone or model.reduces(known, left) or model.waits_for(known) >= size:
+        if left <= 0 or size <= min(known.sizes) - gone or model.reduces(known, left) or model.waits_for(known) >= size:
             return
         changed = replace(known, sizes=[left], filled=0.0, is_changed=True)
         others = {each: order for each, order in model.orders.items() if each != name}
