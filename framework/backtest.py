@@ -12,6 +12,7 @@ import numpy as np
 
 from framework.engine.cerebro import Cerebro
 from framework.engine.data import BarData
+from framework.engine.day_end import DayEnd
 from framework.engine.recorder import Recorder
 from framework.engine.ruled import RuledBroker
 from framework.engine.timers import Zoned
@@ -41,10 +42,11 @@ def play(backtest: Backtest) -> Result:
     loop = {"quicknotify": piece.quicknotify, "engine": backtest.engine, "intrabar": backtest.intrabar}
     cerebro = _Cerebro(stdstats=False, tz=where, **loop)
     datas = [(BarData(**data_options(feed, where)), feed) for feed in feeds]
-    cast(cerebro, piece, datas, funded(_broker(backtest), piece, piece.cash))
+    day_end = DayEnd(piece.at_close) if piece.at_close else None
+    cast(cerebro, piece, datas, funded(_broker(backtest), piece, piece.cash), day_end)
     with watched(_instants(feeds), lambda: _played(cerebro), backtest.progress):
         (strategy,) = cerebro.run()
-    return _result(backtest, strategy)
+    return _result(backtest, strategy, day_end.missed if day_end else ())
 
 
 class _Cerebro(Zoned, Cerebro):
@@ -63,8 +65,8 @@ def _played(cerebro: Cerebro) -> int:
 
 def _broker(backtest: Backtest) -> Any:
     """Return Backtrader's own broker, or one that keeps to rules where there are any to keep to."""
-    venue = backtest.piece.venue
-    if venue is None and all(feed.opens_at is None for feed in backtest.feeds):
+    venue, has_end = backtest.piece.venue, backtest.piece.at_close is not None
+    if venue is None and not has_end and all(feed.opens_at is None for feed in backtest.feeds):
         broker = bt.brokers.BackBroker()
     else:
         broker = RuledBroker(rules=venue.rules if venue else None)
@@ -73,8 +75,8 @@ def _broker(backtest: Backtest) -> Any:
     return broker
 
 
-def _result(backtest: Backtest, strategy: bt.Strategy) -> Result:
-    notes = (*_waited(backtest.feeds, strategy), *_stale(strategy.analyzers.recorder))
+def _result(backtest: Backtest, strategy: bt.Strategy, missed: Sequence[str]) -> Result:
+    notes = (*_waited(backtest.feeds, strategy), *_stale(strategy.analyzers.recorder), *missed)
     for note in notes:
         log.info(note)
     feeds = backtest.feeds

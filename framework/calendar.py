@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.columns import Instants
+from framework.columns import Instants, instant, moment
 from framework.errors import ConfigError, nearest
 
 Days = NDArray[np.datetime64]
@@ -71,6 +71,11 @@ class Calendar:
             ends <= windows.closes[index]
         )
         return inside
+
+    def next_close(self, at: datetime) -> datetime:
+        """Return the close of the regular session that a time is in or before; a close is past at its instant."""
+        closes = self.sessions.closes
+        return moment(closes[int(np.searchsorted(closes, instant(at), side="right"))])
 
     def midnight(self, day: date) -> datetime:
         """Return the UTC instant at which that day begins in the exchange's zone."""

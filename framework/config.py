@@ -17,7 +17,7 @@ import stat
 import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +32,14 @@ _FIELDS = ("key", "secret")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Credentials:
-    """A key and its secret. Nothing that shows an object shows them; `hidden` takes them out of a text."""
+    """A key and its secret. Nothing that shows an object shows them; `hidden` takes them out of a text.
+
+    `where` says where they come from: "in the environment", say.
+    """
 
     key: str
     secret: str
+    where: str = field(default="", compare=False)
 
     def __repr__(self) -> str:
         return "Credentials(...)"
@@ -119,7 +123,7 @@ def _pair(values: tuple[str | None, str | None], names: tuple[str, str], where: 
             # Not left to the transport, whose own error would show the value.
             raise ConfigError(f"{name} {where} has characters that no key has; copy it again")
     if key and secret:
-        return Credentials(key, secret)
+        return Credentials(key, secret, where)
     if key or secret:
         there, missing = names if key else names[::-1]
         raise ConfigError(f"{there} is set {where}, but {missing} is not; give both")

@@ -158,11 +158,16 @@ class Halt:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A split of a symbol's shares: `ratio` are the shares now for each one before (2.0; 0.1 for a reverse split)."""
+    """A split of a symbol's shares: `ratio` are the shares now for each one before (2.0; 0.1 for a reverse split).
+
+    `at` is the instant from which on a share is one of the new. `name` is what a venue's split is known by, the
+    same each time that it is told: it is applied once.
+    """
 
     symbol: str
     at: datetime
     ratio: float
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

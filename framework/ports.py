@@ -235,6 +235,14 @@ class Desk(Protocol):
     async def snapshot(self) -> Snapshot:
         """Return the account as it is. Raise `VenueError`."""
 
+    async def splits(self, since: datetime) -> Sequence[Split]:
+        """Return the splits of shares that the account held, from the day of a time on, the oldest first.
+
+        A split has the same name each time; its ratio is that of the account's own shares, so that what became of
+        fractions is in it. What is held back here for its symbol is withdrawn when a split is first seen: its
+        prices are gone. Raise `VenueError`.
+        """
+
     def resume(self, groups: Sequence[Resumed]) -> None:
         """Know the orders that an earlier run left open, before `listen`, which finds out what became of them."""
 

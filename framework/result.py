@@ -43,6 +43,7 @@ class Result:
     cash: what the account began with. engine: which loop ran, and why.
     notes: what the user should know about the run.
     session: the name of a live session, under which its journal is; empty for a backtest.
+    not_flat: what was not closed although it was asked to be (at the close, by the kill switch), in sentences.
     """
 
     strategy: Any
@@ -58,6 +59,7 @@ class Result:
     engine: str
     notes: tuple[str, ...] = ()
     session: str = ""
+    not_flat: tuple[str, ...] = ()
 
     @property
     def symbols(self) -> tuple[str, ...]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Mapping, Sequence
-from datetime import tzinfo
-from typing import Any, Literal
+from dataclasses import replace
+from datetime import timedelta, tzinfo
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import backtrader as bt
 
 from framework.backtest import Backtest, play
+from framework.closing import at_close_of
+from framework.engine.day_end import HOLD, How
 from framework.engine.probe import minimum_periods
 from framework.errors import ConfigError, nearest
 from framework.feeding import Auto, MinimumPeriods, fed
@@ -20,6 +24,21 @@ from framework.ports import Source, Venue, Warmup
 from framework.result import Result
 from framework.stage import Analyzer, Commission, Piece, Sizer
 from framework.when import zone_named
+
+if TYPE_CHECKING:
+    from framework.live.running import Running
+
+
+@overload
+def run(
+    strategy: type[bt.Strategy], *, source: Source | Sequence[Source], background: Literal[True], **how: Any
+) -> Running: ...
+
+
+@overload
+def run(
+    strategy: type[bt.Strategy], *, source: Source | Sequence[Source], background: Literal[False] = False, **how: Any
+) -> Result: ...
 
 
 def run(
@@ -38,11 +57,14 @@ def run(
     tz: str | tzinfo | None = None,
     quicknotify: bool = True,
     intrabar: bool = False,
+    at_close: How = HOLD,
+    before_close: float | timedelta = 5,
     engine: Literal["lean", "stock"] = "lean",
     progress: bool | None = None,
+    background: bool = False,
     params: Mapping[str, Any] | None = None,
     **more_params: Any,
-) -> Result:
+) -> Result | Running:
     """Run a strategy over a source's bars and return what came of it.
 
     strategy     a `bt.Strategy` subclass, unmodified
@@ -64,9 +86,14 @@ def run(
     intrabar     play each bar along its path (open, nearer extreme, other extreme, close): a fill is heard
                  of within its bar, and what is sent in answer works from the next stretch of the path on;
                  not stock's results
+    at_close     what is done at the end of each trading day, in a backtest and live: "hold" nothing; "liquidate"
+                 cancels every order, closes every position at the market, and takes no order of the strategy's
+                 until the close; a function is called with the strategy
+    before_close how long before the exchange's real close (early closes included): minutes, or a timedelta
     engine       "stock" runs Backtrader's own loop, some ten times slower and the same to the last bit;
                  `result.engine` says which one ran, and why
     progress     show a bar: None for long runs in a terminal, True and False always and never
+    background   live: return at once a `Running`, with `.stop()` and `.result()`; the session goes on beside
     params       the strategy's parameters; those whose name is not one of the above may be given
                  directly: `run(SmaCross, source=bars, fast=10)`
 
@@ -81,13 +108,16 @@ def run(
     longer = [Timeframe.parse(each) for each in resample]
     _check_engine(engine)
     costs = (cash, commission, slippage)
-    piece = Piece(strategy, chosen, venue, *costs, sizer, analyzers, zone, quicknotify)
+    end = at_close_of(at_close, before_close, sources)
+    piece = Piece(strategy, chosen, venue, *costs, sizer, analyzers, zone, quicknotify, end)
 
     def need(kinds: Sequence[tuple[str, Timeframe]]) -> list[int]:
         return minimum_periods(strategy, chosen, kinds)
 
     if live:
-        return _traded(piece, sources, longer, warmup, need, live)
+        return _traded(piece, sources, longer, warmup, need, live, background=background)
+    if background:
+        raise ConfigError("background=True is for a live session; a backtest is over before you look")
     return play(Backtest(piece, fed(sources, longer, warmup, need), intrabar, engine, progress))
 
 
@@ -98,13 +128,23 @@ def _traded(
     warmup: Warmup | Auto,
     need: MinimumPeriods,
     live: bool | Live,
-) -> Result:
+    *,
+    background: bool,
+) -> Result | Running:
     """Trade live. What only a session needs (sockets, the journal) is loaded here."""
     from framework.live.admission import live_source, live_venue
+    from framework.live.notebook import shown
+    from framework.live.running import Running
     from framework.trade import trade
 
     how = live if isinstance(live, Live) else Live()
-    return trade(piece, [live_source(each) for each in sources], live_venue(piece.venue), longer, warmup, need, how)
+    listened = [live_source(each) for each in sources]
+    traded = functools.partial(trade, piece, listened, live_venue(piece.venue), longer, warmup, need)
+    if not background:
+        return traded(how)
+    name = how.session or piece.strategy.__name__
+    watch = [each for each in (how.watch, shown(name)) if each is not None]
+    return Running(lambda stop, seen: traded(replace(how, watch=seen), stop=stop), name, watch)
 
 
 def _given(arguments: Mapping[str, Any]) -> dict[str, bool]:

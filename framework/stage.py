@@ -15,6 +15,7 @@ from framework.columns import Columns, instant
 from framework.engine.calendar import TradingCalendar
 from framework.engine.data import bt_timeframe
 from framework.engine.dates import date2num
+from framework.engine.day_end import AtClose, DayEnd, DayEndAnalyzer
 from framework.engine.recorder import EquityCurve, Recorder
 from framework.feeding import Feed
 from framework.ports import Venue
@@ -41,6 +42,7 @@ class Piece:
     analyzers: Sequence[Analyzer]
     tz: tzinfo | None
     quicknotify: bool
+    at_close: AtClose | None = None
 
 
 def zone(piece: Piece, feeds: Sequence[Feed]) -> tzinfo:
@@ -48,8 +50,10 @@ def zone(piece: Piece, feeds: Sequence[Feed]) -> tzinfo:
     return piece.tz or feeds[0].calendar.zone
 
 
-def cast(cerebro: bt.Cerebro, piece: Piece, datas: Iterable[tuple[Any, Feed]], broker: Any) -> None:
-    """Put feeds, broker, strategy, recorders, analyzers and sizer into Cerebro."""
+def cast(
+    cerebro: bt.Cerebro, piece: Piece, datas: Iterable[tuple[Any, Feed]], broker: Any, day_end: DayEnd | None
+) -> None:
+    """Put feeds, broker, strategy, recorders, analyzers, the day's end and sizer into Cerebro."""
     for data, feed in datas:
         cerebro.adddata(data, name=feed.name)
     cerebro.setbroker(broker)
@@ -58,6 +62,8 @@ def cast(cerebro: bt.Cerebro, piece: Piece, datas: Iterable[tuple[Any, Feed]], b
     cerebro.addanalyzer(EquityCurve, _name="equity")
     for analyzer, options in map(_with_options, piece.analyzers):
         cerebro.addanalyzer(analyzer, **options)
+    if day_end is not None:
+        cerebro.addanalyzer(DayEndAnalyzer, _name="day_end", day_end=day_end)
     if piece.sizer is not None:
         sizer, options = _sizer(piece.sizer)
         cerebro.addsizer(sizer, **options)
@@ -119,6 +125,7 @@ def result(
     engine: str,
     notes: Sequence[str],
     session: str = "",
+    not_flat: Sequence[str] = (),
 ) -> Result:
     """Return what came of a run; `bars` are each symbol's, warm-up left out."""
     recorder = strategy.analyzers.recorder
@@ -137,4 +144,5 @@ def result(
         engine=engine,
         notes=tuple(notes),
         session=session,
+        not_flat=tuple(not_flat),
     )

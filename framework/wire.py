@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any, TypeVar
@@ -34,7 +34,8 @@ class HttpRequest:
     """One request. `headers` may carry credentials, so they are kept out of the repr.
 
     `priority` is for the live transport; None is what the method suggests: a DELETE is a cancel, a GET
-    is data, and the rest are entries.
+    is data, and the rest are entries. `unless` is asked when its turn has come, which may be minutes later
+    where much is asked: where it says True the request is not sent, and who sends it is raised `Withdrawn`.
     """
 
     method: str
@@ -43,6 +44,7 @@ class HttpRequest:
     headers: Mapping[str, str] = field(default_factory=nothing, repr=False)
     json: Any = None
     priority: Priority | None = None
+    unless: Callable[[], bool] | None = field(default=None, repr=False, compare=False)
 
     @property
     def urgency(self) -> Priority:
@@ -50,6 +52,10 @@ class HttpRequest:
         if self.priority is not None:
             return self.priority
         return {"DELETE": Priority.EXIT, "GET": Priority.DATA}.get(self.method, Priority.ENTRY)
+
+
+class Withdrawn(Exception):
+    """A request was not sent: nobody wanted it any more when its turn came."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from brokers.alpaca.protocol import is_crypto
 from brokers.alpaca.refusals import (
     BAD,
     FORBIDDEN,
+    NEW_YORK,
     NOT_FOUND,
     Asked,
     Refusal,
@@ -28,11 +29,12 @@ from brokers.alpaca.refusals import (
     invalid,
     read,
 )  # fmt: skip
-from brokers.alpaca.settings import Execution, Settings, Update
+from brokers.alpaca.settings import Conversion, Execution, Settings, Update
 from brokers.sim.account import Account
 from brokers.sim.matching import Matching, Terms
 from brokers.sim.orders import Event, Happened, Order, Range, State
 from brokers.sim.prices import Slippage
+from framework.model import Split
 from framework.sandbox.tape import Detail, Instant, Tape
 
 
@@ -58,6 +60,7 @@ class Book:
         self._sides: defaultdict[tuple[str, str], dict[str, Entry]] = defaultdict(dict)
         self.reserves: dict[str, float] = {}
         self.executions: list[Execution] = []
+        self.conversions: list[Conversion] = []
         self.updates: list[Update] = []
         self.said = 0
         self.prices: dict[str, float] = {}
@@ -147,12 +150,14 @@ class Book:
         self.reserves.clear()
         self.prices.update({each.symbol: each.close for each in instant.ranges})
         if instant.closes:
-            self._happened(self.core.end_session(instant.at))
+            self._happened(self.core.end_session(instant.at, self._halted(instant.at)))
         self._expire(lambda expires: expires <= instant.at)
         if instant.bars:
             self.equities.append((instant.at, self.equity))
         if instant.closes:
             self.last_equity, self.last_close = self.equity, dict(self.prices)
+        for split in instant.splits:
+            self._split(split)
 
     def move_leg(self, at: datetime) -> str | None:
         """Let a held stop carry on under another id without a word, as has been seen; return the old id."""
@@ -309,6 +314,33 @@ class Book:
             )
             for bar in instant.ranges
         }
+
+    def _halted(self, at: datetime) -> Set[str]:
+        return {symbol for symbol in self.tape.symbols if self.tape.is_halted(symbol, at)}
+
+    def _split(self, split: Split) -> None:
+        """Split a symbol's shares: what is held, and what it is worth. Its orders are canceled: their prices are gone.
+
+        What a real account does with them is not documented; whoever wants them again has to say so.
+        """
+        for entry in self.live:
+            if entry.symbol == split.symbol and entry.is_live:
+                self._happened(self.core.cancel(entry.id, split.at))
+        for prices in (self.prices, self.last_close):
+            if split.symbol in prices:
+                prices[split.symbol] /= split.ratio
+        held = self.account.holding(split.symbol)
+        if not held.size:
+            return
+        before, exact = held.size, round(held.size * split.ratio, 9)
+        held.size, held.price = exact, held.price / split.ratio
+        if self.settings.whole_splits:
+            held.size = float(int(exact))
+            self.account.cash += (exact - held.size) * self.price(split.symbol)
+        day = self.tape.session(split.at)[0].astimezone(NEW_YORK).date()
+        name = identity("split", self.seed, len(self.conversions))
+        done = Conversion(name, split.at, day, split.symbol, before, held.size, held.price)
+        self.conversions.append(done)
 
     def _route(self, at: datetime) -> None:
         """Tell of the orders that waited for the session: they are new now."""

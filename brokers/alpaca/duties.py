@@ -116,6 +116,11 @@ class Duties:
         """Return whether an order waits here for a price."""
         return self._holder(client_order_id) is not None
 
+    def split(self, symbol: str) -> list[str]:
+        """Forget a symbol's prices: its shares were split; return an order of each that is held at prices of before."""
+        self._prices.pop(symbol, None)
+        return [each.names[0] for each in self._held if each.symbol == symbol]
+
     def replace(self, client_order_id: str, request: OrderRequest, now: datetime) -> tuple[str, list[Step]]:
         """Change an order that is held here; return why it stays as it is, or "", and what follows."""
         held = self._holder(client_order_id)

@@ -8,7 +8,8 @@ the second is refused as a duplicate, and the one that is there is taken for our
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -45,14 +46,16 @@ class Cancelled:
     """A cancel that the venue has taken up; the order's end is told by its news."""
 
 
-def submit(endpoint: Endpoint, post: Post, *, since: datetime | None = None) -> Exchange[Taken | Refused]:
-    """Send an order or a group once, and find out what has become of it.
+def submit(
+    endpoint: Endpoint, post: Post, *, since: datetime | None = None, unless: Callable[[], bool] | None = None
+) -> Exchange[Taken | Refused]:
+    """Send an order or a group once (`unless` it is not wanted any more), and find out what has become of it.
 
     `since` is when it was decided: an order that bears its id and is older is another's, and is not taken for
     it. Raise `RateLimited` (nothing was taken), `AuthenticationError`, `ProtocolError`, and
     `ConnectionLost` where it cannot be found out: it is then to be looked up again, with `find`.
     """
-    request = endpoint.post(ORDERS, post.body)
+    request = dataclasses.replace(endpoint.post(ORDERS, post.body), unless=unless)
     answer = yield from _carried_out(endpoint, request, post.client_order_id)
     is_strange = isinstance(answer, Taken) and answer.is_adopted and not _is_ours(answer.order, post, since)
     return _taken_id(post.client_order_id) if is_strange else answer

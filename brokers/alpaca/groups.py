@@ -37,6 +37,11 @@ class Post:
         """The id that Alpaca knows; it gives the exits ids of its own."""
         return self.orders[0].client_order_id
 
+    @property
+    def has_entry(self) -> bool:
+        """Whether the first order is an entry, and the others wait for it."""
+        return self.kind in (GroupKind.BRACKET, GroupKind.OTO)
+
 
 @dataclass(frozen=True, slots=True)
 class Expire:

@@ -60,6 +60,15 @@ class Line:
                 log.warning("%s; it is asked again", error)
                 await self.wait_after(error, attempt)
 
+    async def ask_again(self, make: Callable[[], Exchange[T]], tries: int = 5) -> T:
+        """Drive an exchange that only asks, a few times at most; raise as it does."""
+        for attempt in range(1, tries):
+            try:
+                return await self.ask(make())
+            except (ConnectionLost, ProtocolError, RateLimited) as error:
+                await self.wait_after(error, attempt)
+        return await self.ask(make())
+
     async def wait_after(self, error: Exception, attempt: int) -> None:
         """Wait as long as the other side asks for, or longer each time."""
         wait = self.habits.back_off.back_off(attempt, random.random())

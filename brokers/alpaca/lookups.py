@@ -26,13 +26,17 @@ QUOTES = ("USDT", "USDC", "USD", "BTC")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account's figures; `bar` is why it cannot trade, or empty. `orders` are its open ones, as JSON."""
+    """An account's figures; `bar` is why it cannot trade, or empty. `orders` are its open ones, as JSON.
+
+    `crypto` is what Alpaca says of trading crypto, ACTIVE where that is allowed.
+    """
 
     snapshot: Snapshot
     bar: str
     multiplier: float
     can_short: bool
     orders: tuple[Mapping[str, Any], ...]
+    crypto: str = ""
 
 
 def account(endpoint: Endpoint, at: datetime) -> Exchange[Account]:
@@ -54,7 +58,8 @@ def account(endpoint: Endpoint, at: datetime) -> Exchange[Account]:
         open_orders=tuple(read_order(each).update(at) for each in orders),
     )
     multiplier = number(told, "multiplier") or 1.0
-    return Account(shown, _bar(told), multiplier, bool(told.get("shorting_enabled")), orders)
+    crypto = str(told.get("crypto_status") or "")
+    return Account(shown, _bar(told), multiplier, bool(told.get("shorting_enabled")), orders, crypto)
 
 
 def read_position(body: Any) -> Position:
@@ -93,11 +98,21 @@ def orders_after(endpoint: Endpoint, after: datetime) -> Exchange[tuple[Mapping[
 
 def fills_after(endpoint: Endpoint, after: datetime) -> Exchange[tuple[Mapping[str, Any], ...]]:
     """Return the account's fills after an instant, the oldest first, as activities. Raise `VenueError`."""
+    return (yield from activities_after(endpoint, after, "/FILL"))
+
+
+def activities_after(
+    endpoint: Endpoint, after: datetime, kind: str = "", **wanted: str
+) -> Exchange[tuple[Mapping[str, Any], ...]]:
+    """Return the account's activities after an instant, the oldest first: all, or a kind ("/FILL").
+
+    `wanted` are further parameters, such as a category. Raise `VenueError`.
+    """
     found: dict[str, Mapping[str, Any]] = {}
-    query = {"after": stamp(after), "direction": "asc", "page_size": str(ACTIVITIES_PAGE)}
+    query = {"after": stamp(after), "direction": "asc", "page_size": str(ACTIVITIES_PAGE), **wanted}
     token: dict[str, str] = {}
     while True:
-        page = decoded((yield endpoint.get("/account/activities/FILL", **query, **token)), endpoint, list)
+        page = decoded((yield endpoint.get(f"/account/activities{kind}", **query, **token)), endpoint, list)
         known = len(found)
         found |= _by_id(page)
         if len(page) < ACTIVITIES_PAGE:

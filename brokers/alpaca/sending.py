@@ -14,6 +14,7 @@ from brokers.alpaca.line import Line
 from brokers.alpaca.telling import Telling
 from framework.errors import ConnectionLost, ProtocolError, RateLimited
 from framework.model import OrderStatus, OrderUpdate
+from framework.wire import Withdrawn
 
 ABSENT = 2
 """How often an order must be looked up in vain before it is taken never to have arrived."""
@@ -111,18 +112,25 @@ class Sending:
         endpoint = self._line.urgent if is_exit else self._line.endpoint
         while True:
             try:
-                return await self._line.ask(submit(endpoint, post, since=since))
+                return await self._line.ask(submit(endpoint, post, since=since, unless=lambda: self._is_off(post)))
+            except Withdrawn:
+                # Where a first request went unanswered, it may come up still: it is cancelled then.
+                self.given_up.update(each.client_order_id for each in post.orders)
+                self._telling.tell(self._telling.reports.withdraw(post, self._telling.now()))
+                return None
             except RateLimited as limited:  # it is known that nothing was taken
                 if not is_exit:
                     return Refused(Ground.FORBIDDEN, f"{limited}; the order was not sent", 429)
                 self._telling.remark(f"{limited}: the order waits, and goes then", post.client_order_id)
                 await self._line.clock.sleep(limited.retry_after)
-                if self._unwanted.issuperset(each.client_order_id for each in post.orders):
-                    self._telling.tell(self._telling.reports.withdraw(post, self._telling.now()))
-                    return None
             except (ConnectionLost, ProtocolError) as error:
                 self._telling.remark(f"{error}; it is being looked up", post.client_order_id)
                 return await self._found_out(post, since)
+
+    def _is_off(self, post: Post) -> bool:
+        """Return whether a POST that has not left was cancelled: an entry takes what waits for it along."""
+        names = [each.client_order_id for each in post.orders]
+        return self._unwanted.issuperset(names) or (post.has_entry and names[0] in self._unwanted)
 
     async def _found_out(self, post: Post, since: datetime) -> Taken | Refused | None:
         """Look a POST up for as long as it takes; the stream may settle it meanwhile."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from brokers.alpaca.entries import stamp
@@ -19,6 +19,8 @@ class Settings:
     an order is on its way, in venue time. `match_quotes` fills at the quotes instead of the bars.
     `hard_to_borrow` are symbols that cannot be sold short, `whole_only` those without fractions.
     `old_account` shows the account as it was before July 2026, with the pattern-day-trader fields.
+    `split_in_two` tells a split as two activities, what goes and what comes; `whole_splits` pays what a split
+    leaves of a share in money.
     """
 
     cash: float = 100_000.0
@@ -33,6 +35,8 @@ class Settings:
     hard_to_borrow: frozenset[str] = frozenset()
     whole_only: frozenset[str] = frozenset()
     old_account: bool = False
+    split_in_two: bool = False
+    whole_splits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +68,16 @@ class Execution:
     price: float
     total: float
     is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What a split did to a position, as the activities tell it; `day` is the first session in the new shares."""
+
+    id: str
+    at: datetime
+    day: date
+    symbol: str
+    before: float
+    after: float
+    price: float

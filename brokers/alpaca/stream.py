@@ -19,6 +19,7 @@ from framework.errors import AuthenticationError, ConnectionLost, ProtocolError
 from framework.live.stream import Frame
 
 STREAM = "trade_updates"
+IN_USE = "the account's one connection for order updates is in use"
 
 
 class State(enum.Enum):
@@ -78,7 +79,7 @@ class TradeStream:
             self.state = State.SUBSCRIBING
             self._say("listen", {"streams": [STREAM]})
         elif data.get("code") == 406:
-            raise ConnectionLost(NAME, "the account's one connection for order updates is in use; try again later")
+            raise ConnectionLost(NAME, f"{IN_USE}; try again later")
         else:
             advice = f"check {VARIABLES[0]} and {VARIABLES[1]} (a paper account has its own keys)"
             raise AuthenticationError(NAME, f"the stream of order updates does not accept the keys; {advice}")

@@ -23,6 +23,7 @@ from brokers.alpaca.rearming import Rearming
 from brokers.alpaca.reconciling import Reconciling
 from brokers.alpaca.resuming import left, parts, planned
 from brokers.alpaca.sending import Sending
+from brokers.alpaca.splits import splits_after
 from brokers.alpaca.stream import STREAM, Message, OrderStream
 from brokers.alpaca.telling import Telling
 from feeds.alpaca.protocol import NAME
@@ -32,7 +33,7 @@ from framework.live.held import Clear
 from framework.live.socket import Socket
 from framework.live.stream import Link as SocketLink
 from framework.live.stream import LinkState
-from framework.model import Bar, Link, OrderGroup, OrderRequest, OrderUpdate, Snapshot, Trade
+from framework.model import Bar, Link, OrderGroup, OrderRequest, OrderUpdate, Snapshot, Split, Trade
 
 if TYPE_CHECKING:
     from brokers.alpaca.endpoint import Endpoint
@@ -61,7 +62,8 @@ class AlpacaDesk:
         self._changing = Changing(self._line, self._telling)
         self._reconciling = Reconciling(self._line, self._telling, self._sending.in_flight.__contains__)
         self._socket = Socket(NAME, OrderStream(endpoint), session.clock, self._consume, habits.pace)
-        self._certain_at = self._looked_at = session.clock.now()
+        self._begun = self._certain_at = self._looked_at = session.clock.now()
+        self._splits: set[str] = set()
         self._earlier: dict[str, datetime] = {}
         self._resumed: list[Step] = []
         self._rearming = Rearming(self._line, self._telling)
@@ -87,6 +89,15 @@ class AlpacaDesk:
                 "log in at Alpaca to see why, or use another account's keys"
             )
         return found.snapshot
+
+    async def splits(self, since: datetime) -> Sequence[Split]:
+        """Return the splits from the day of a time on; what is held here over one is withdrawn. Raise `VenueError`."""
+        found = await self._line.ask_again(lambda: splits_after(self._line.endpoint, since))
+        for each in found:
+            if each.name not in self._splits:
+                self._splits.add(each.name)
+                self._withdraw(each)
+        return found
 
     def resume(self, groups: Sequence[Resumed]) -> None:
         """Know what an earlier run left open; `listen` looks it up before anything else."""
@@ -160,6 +171,13 @@ class AlpacaDesk:
                 await self._waiting.pop(0)()
             else:
                 await asyncio.wait(set(self._works))
+
+    def _withdraw(self, split: Split) -> None:
+        """Cancel what is held here at prices of before a split: the first price after it would set it off."""
+        for name in self._telling.duties.split(split.symbol):
+            if self._earlier.get(name, self._begun) < split.at:
+                self._telling.remark(f"order {name} was held over a split of {split.symbol}; it is canceled", name)
+                self._do(self._telling.duties.cancel(name, self._telling.now()) or ())
 
     # The stream
 

@@ -9,10 +9,14 @@ from brokers.alpaca.protocol import AlpacaRules
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from brokers.alpaca.emptying import Cleared
+    from brokers.alpaca.endpoint import Endpoint
     from brokers.alpaca.line import Habits
+    from brokers.alpaca.lookups import Asset
     from brokers.alpaca.trading import AlpacaDesk
     from framework.config import Credentials
     from framework.ports import Emit, Session
+    from framework.retries import Patience
 
 
 class AlpacaVenue:
@@ -65,26 +69,49 @@ class AlpacaVenue:
 
         `habits` is how it waits: a sandbox's line comes back sooner than the world's.
         """
-        from brokers.alpaca.endpoint import Endpoint
         from brokers.alpaca.trading import HABITS, AlpacaDesk
 
-        return AlpacaDesk(session, emit, Endpoint(self._base_url, self._credentials()), habits or HABITS)
+        return AlpacaDesk(session, emit, self.endpoint, habits or HABITS)
 
-    def check(self, symbols: Sequence[str]) -> None:
-        """Raise `ConfigError` for a symbol that Alpaca does not know or does not trade. Blocks."""
+    @property
+    def endpoint(self) -> Endpoint:
+        """The account's address and keys. Raise `ConfigError` where there are no keys."""
         from brokers.alpaca.endpoint import Endpoint
+
+        return Endpoint(self._base_url, self._credentials())
+
+    def check(self, symbols: Sequence[str], patience: Patience | None = None) -> tuple[Asset, ...]:
+        """Return what Alpaca says of each symbol. Blocks.
+
+        Raise `ConfigError` where there are some that it does not know or does not trade.
+        """
         from brokers.alpaca.lookups import asset
         from feeds.alpaca.protocol import NAME
         from framework.errors import ConfigError
+        from framework.http import PATIENCE, Http
+
+        endpoint = self.endpoint
+        with Http(NAME, patience or PATIENCE) as http:
+            found = {symbol: http.send(asset(endpoint, symbol)) for symbol in symbols}
+        wrong = [f"does not know the symbol {symbol}" for symbol, each in found.items() if each is None]
+        wrong += [f"does not trade the symbol {name}" for name, each in found.items() if each and not each.is_tradable]
+        if wrong:
+            raise ConfigError(f"{NAME} {', '.join(wrong)}; check the spelling, such as AAPL or BTC/USD")
+        return tuple(each for each in found.values() if each)
+
+    def clear_account(self, *, number: str | None = None, flatten: bool = False) -> Cleared:
+        """Cancel every open order of the account, with `flatten` close every position: whoever's they are. Blocks.
+
+        `number` is the account's, which real money needs. Raise `ConfigError`, `VenueError`.
+        """
+        import time
+
+        from brokers.alpaca.emptying import cleared
+        from feeds.alpaca.protocol import NAME
         from framework.http import Http
 
-        endpoint = Endpoint(self._base_url, self._credentials())
         with Http(NAME) as http:
-            for symbol in symbols:
-                found = http.send(asset(endpoint, symbol))
-                if found is None or not found.is_tradable:
-                    what = "does not know" if found is None else "does not trade"
-                    raise ConfigError(f"{NAME} {what} the symbol {symbol}; check the spelling, such as AAPL or BTC/USD")
+            return cleared(self.endpoint, http, number, time.sleep, flatten=flatten, is_real=self.is_real)
 
     def _credentials(self) -> Credentials:
         from feeds.alpaca.protocol import SERVICE, VARIABLES

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
@@ -184,9 +184,14 @@ class Matching:
             self._note(Happened.ACTIVATED, order, at)
         return woken
 
-    def end_session(self, at: datetime) -> list[Event]:
-        """Fill the orders at the close that had no bar at the close itself, at the last price before it."""
+    def end_session(self, at: datetime, halted: Set[str] = frozenset()) -> list[Event]:
+        """Fill the orders at the close that had no bar at the close itself, at the last price before it.
+
+        Of symbols that are halted then there is no close.
+        """
         for order in list(self._resting.values()):
+            if order.symbol in halted:
+                continue
             if order.closes_at is not None and order.closes_at <= at and order.noted is not None:
                 del self._resting[order.id]
                 self._fill(order, order.noted, order.remaining, at)

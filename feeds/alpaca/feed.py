@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from feeds.alpaca.download import Series
+from feeds.alpaca.halts import CHANNEL as STATUSES
 from feeds.alpaca.protocol import NAME
 from feeds.alpaca.subscriptions import Endpoint
 from framework.config import Credentials
@@ -25,8 +26,8 @@ class Feed:
 
     @property
     def subscriptions(self) -> Mapping[str, tuple[str, ...]]:
-        """The symbols of each channel; revisions come with bars where the stream has them."""
-        names = {"bars", *self.channels, *({"updatedBars"} & set(self.endpoint.channels))}
+        """The symbols of each channel; revisions and halts come with bars where the stream has them."""
+        names = {"bars", *self.channels, *({"updatedBars", STATUSES} & set(self.endpoint.channels))}
         return dict.fromkeys(sorted(names), self.symbols)
 
 

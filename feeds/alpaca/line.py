@@ -32,6 +32,8 @@ class Line:
 
     def __init__(self, stream: Stream, minutes: Minutes) -> None:
         self.stream, self.minutes = stream, minutes
+        self.is_resting = False
+        """Whether nothing is to be expected though it is open: every symbol is halted."""
 
     @property
     def url(self) -> str:
@@ -72,7 +74,7 @@ class Line:
 
     def silence(self, now: float, at: datetime) -> str:
         """Return why to give the connection up: a login that hangs, a dead line, no quotes in trading hours."""
-        if not self.stream.is_silent(now, self._is_open(at)):
+        if not self.stream.is_silent(now, self._is_open(at) and not self.is_resting):
             return ""
         return "silent for too long" if self.is_ready else "connected, but not let in in time"
 

@@ -16,12 +16,14 @@ from datetime import datetime, timedelta
 
 from feeds.alpaca.feed import Feed
 from feeds.alpaca.gaps import SETTLE, Range
+from feeds.alpaca.halts import CHANNEL as STATUSES
+from feeds.alpaca.halts import Halts
 from feeds.alpaca.line import Line, Said, Told
 from feeds.alpaca.minutes import MINUTE, Minutes
 from feeds.alpaca.mute import Mute
 from feeds.alpaca.protocol import NAME, TEST, bars_exchange
 from feeds.alpaca.quiet import Patience
-from feeds.alpaca.readings import Revised
+from feeds.alpaca.readings import Revised, TradingStatus
 from feeds.alpaca.stream import Stream
 from feeds.alpaca.stream_events import Refused, Strange, TurnedAway
 from feeds.alpaca.telling import Telling
@@ -31,8 +33,8 @@ from framework.live.clock import Deadline
 from framework.live.socket import Socket, first_to_fail
 from framework.live.stream import Link as Change
 from framework.live.stream import LinkState, Pace
-from framework.model import Bar, Link, Quote, Remark, Trade
-from framework.ports import Clock, Emit, Session
+from framework.model import Bar, Halt, Link, Quote, Remark, Trade
+from framework.ports import Clock, Emit, News, Session
 from framework.retries import Patience as Retries
 
 log = logging.getLogger("switchback.bars")
@@ -78,8 +80,9 @@ class Listening:
         usual = waits.late * self._second if self._second else timedelta(days=1)
         # In a sandbox that runs fast a bar is late by venue seconds that are no time at all.
         settle = min(max(SETTLE, usual), MINUTE) if self._second else SETTLE
-        self.telling = Telling(feed.symbols, minutes, session.clock, emit, since, usual, settle)
-        self._socket = Socket(NAME, Line(self._stream(), minutes), session.clock, self._consume, waits.pace)
+        self.telling = Telling(feed.symbols, minutes, session.clock, self._tell, since, usual, settle)
+        self._halts, self._line = Halts(), Line(self._stream(), minutes)
+        self._socket = Socket(NAME, self._line, session.clock, self._consume, waits.pace)
         self._mute = Mute()
         self._wake, self._mended_all = asyncio.Event(), asyncio.Event()
         self._is_up: bool | None = None
@@ -156,8 +159,12 @@ class Listening:
                 self.telling.take(event)
             case Revised() | Quote() | Trade():
                 self.telling.take(event)
+            case TradingStatus():
+                self._halted(self._halts.take(event))
             case Refused(channels, error) if "bars" in channels:
                 raise error
+            case Refused(channels, error) if channels.keys() == {STATUSES}:
+                self._remark(f"halts of these symbols are not told, orders may wait in one: {error}")
             case Refused(_, error):
                 self._remark(str(error))
             case Strange(what, example):
@@ -167,6 +174,18 @@ class Listening:
                     f"{NAME}: another session has the one data connection of this account; it is tried again, "
                     "end the other, or wait: one that broke is held for 90 s"
                 )
+
+    def _tell(self, news: News) -> None:
+        """Hand on what is told in its turn; a bar may show that a halt is over, and then follows that."""
+        if isinstance(news, Bar):
+            self._halted(self._halts.printed(news))
+        self._emit(news)
+
+    def _halted(self, halt: Halt | None) -> None:
+        """Tell of a change; while nothing trades at all, a line may be quiet."""
+        if halt is not None:
+            self._line.is_resting = self._halts.are_all(self.feed.symbols)
+            self._emit(halt)
 
     def _check_clock(self) -> None:
         """Say once when the clock is off, where more than one bar shows it."""

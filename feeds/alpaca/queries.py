@@ -65,6 +65,7 @@ class Query:
     feed: str
     timeframe: Timeframe | None = None
     currency: str | None = None
+    adjusts_splits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def read_range(
     _check_names(parameters, _RANGE | own | extra | _names(crypto=crypto))
     symbols = _symbols(parameters, crypto=crypto, symbol=symbol)
     timeframe = read_timeframe(_required(parameters, "timeframe")) if kind == "bars" else None
-    _check_adjustment(parameters.get("adjustment", "raw"))
+    adjustment = _adjustment(parameters.get("adjustment", "raw"))
     _check_asof(parameters.get("asof"))
     zone = ZoneInfo("UTC" if crypto else "America/New_York")
     feed = _feed(parameters, "sip", crypto=crypto)
@@ -109,6 +110,7 @@ def read_range(
         feed=feed,
         timeframe=timeframe,
         currency=_currency(parameters),
+        adjusts_splits=not {"split", "all"}.isdisjoint(adjustment.split(",")),
     )
 
 
@@ -220,9 +222,9 @@ def _position(parameters: Mapping[str, str]) -> Position:
         raise Refused(400, "invalid page token") from None
 
 
-def _check_adjustment(text: str) -> None:
+def _adjustment(text: str) -> str:
     try:
-        protocol.check_adjustment(text)
+        return protocol.check_adjustment(text)
     except ConfigError:
         raise Refused(400, f"invalid adjustment: {text}") from None
 

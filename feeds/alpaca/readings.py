@@ -18,7 +18,7 @@ from framework.model import Bar, Quote, Trade
 
 MINUTE = timedelta(minutes=1)
 
-_HALTED = frozenset({"2", "H", "P"})
+_HALTED = frozenset({"2", "H", "P", "Q"})  # Q: quotes are taken again, and nothing trades yet
 _TRADING = frozenset({"3", "T"})
 
 

@@ -112,6 +112,10 @@ class MarketData:
     def play(self, instant: Instant) -> None:
         """Take in what happens at an instant, and what goes wrong with it."""
         played = _Played(instant)
+        for halt in instant.halts:
+            if not is_crypto(halt.symbol):  # their stream has no such channel
+                kind = "halt" if halt.is_halted else "resume"
+                played.events.append(Told("statuses", halt.symbol, messages.status(halt.symbol, halt.at, kind)))
         for bar in instant.bars:
             self._befall(bar, played)
         self._pending.append(played)

@@ -87,9 +87,15 @@ class Book:
                 bars = _printed(bars, late)
         return bars
 
-    def bars(self, symbol: str, timeframe: Timeframe, at: datetime) -> Windows:
-        """Return bars of any length by their starts; raise `ConfigError` where the tape's are too long for it."""
-        return windows(self.known(symbol, at), self.market.tape.timeframe, timeframe, crypto=is_crypto(symbol))
+    def bars(self, symbol: str, timeframe: Timeframe, at: datetime, *, adjusts: bool = False) -> Windows:
+        """Return bars of any length by their starts; raise `ConfigError` where the tape's are too long for it.
+
+        With `adjusts` they are in the shares of that time: what is before a split is adjusted for it.
+        """
+        bars, tape = self.known(symbol, at), self.market.tape
+        if adjusts and len(bars):
+            bars = tape.adjusted(symbol, bars, at)
+        return windows(bars, tape.timeframe, timeframe, crypto=is_crypto(symbol))
 
     def days(self, symbol: str, at: datetime, back: timedelta = LAST_DAYS) -> Windows:
         """Return the day bars of the time before the last bar, of which the last is the day so far."""

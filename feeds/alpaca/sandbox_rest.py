@@ -162,7 +162,7 @@ class Rest:
 
     def _bars(self, symbol: str, query: Query) -> Points:
         assert query.timeframe is not None
-        bars = self.book.bars(symbol, query.timeframe, query.known_at)
+        bars = self.book.bars(symbol, query.timeframe, query.known_at, adjusts=query.adjusts_splits)
         inside = bars[(instant(query.start) <= bars.start) & (bars.start <= instant(query.end))]
         return Points(inside.start, lambda which: bar_texts(inside[which], crypto="/" in symbol))
 

@@ -226,19 +226,25 @@ class Stream:
                 self._enter(now)
             case Verdict.BENIGN, _:
                 pass
+            case Verdict.STOP | Verdict.REFUSED, _ if self._wants.is_asking_for_extras:
+                self._refused(code, text, now)
             case Verdict.STOP, _:
                 self.state = State.STOPPED
                 self._events.append(Stopped(stream_errors.fatal(code, text, self.endpoint)))
             case Verdict.AGAIN, State.LOGIN:
                 self._turned_away(code, text, now)
             case Verdict.REFUSED, _ if self._wants.is_asking:
-                asked = self._wants.refused()
-                self._refuse(asked, stream_errors.refusal(code, text, asked))
-                self._settle(now)
+                self._refused(code, text, now)
             case None, State.LIVE if not self._wants.is_asking:
                 self._note(f"an error {code}", message)
             case _:
                 self._lose(stream_errors.said(code, text))
+
+    def _refused(self, code: int, text: str, now: float) -> None:
+        """Take an error for the answer to the oldest question."""
+        asked = self._wants.refused()
+        self._refuse(asked, stream_errors.refusal(code, text, asked))
+        self._settle(now)
 
     def _turned_away(self, code: int, text: str, now: float) -> None:
         self._attempt += 1

@@ -15,6 +15,9 @@ Channels = Mapping[str, frozenset[str]]
 LIMITED = ("quotes", "trades")
 """The channels whose symbols a plan counts; they are asked for last, so that a limit costs no bars."""
 
+EXTRAS = ("statuses",)
+"""The channels that a feed can do without; they are asked for by themselves, so that a refusal costs nothing else."""
+
 AT_ONCE = 1_000
 """How many symbols one subscription names at the most: a frame stays small."""
 
@@ -40,9 +43,9 @@ class Wants:
 
     def ask(self, channels: Channels) -> list[Channels]:
         """Return the questions that ask for these; each is to be sent, and will be answered, in this order."""
-        kinds = (
-            {name: each for name, each in channels.items() if (name in LIMITED) is limited} for limited in (False, True)
-        )
+        kinds: list[dict[str, frozenset[str]]] = [{}, {}, {}]
+        for name, symbols in channels.items():
+            kinds[1 if name in EXTRAS else 2 if name in LIMITED else 0][name] = symbols
         questions = [part for kind in kinds for part in _parts(kind)]
         self._asked.extend(questions)
         return questions
@@ -51,6 +54,11 @@ class Wants:
     def is_asking(self) -> bool:
         """Whether an answer is still to come."""
         return bool(self._asked)
+
+    @property
+    def is_asking_for_extras(self) -> bool:
+        """Whether the oldest question is for nothing that matters."""
+        return bool(self._asked) and self._asked[0].keys() <= set(EXTRAS)
 
     def answer(self, had: Channels) -> Channels:
         """Take the answer to the oldest question, all that is had; return what of the question is not in it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -21,18 +22,23 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--orders", action="store_true", help="a line for each order's life, in place of all that was")
     parser.add_argument("--kind", metavar="A,B", help="only records of these kinds, such as intent,update,link")
     parser.add_argument("--tail", type=int, metavar="N", help="the last N lines only")
-    parser.add_argument("--json", action="store_true", help="the records as they are, one JSON object a line")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--json", action="store_true", help="the records as they are, one JSON object a line")
+    shown.add_argument("--csv", action="store_true", help="a row for each fill, as the trade log has it")
 
 
 def main(options: argparse.Namespace) -> None:
     from framework.config import sessions_folder
+    from framework.live.trade_log import write
 
     folder = sessions_folder()
     if options.session is None:
         _list(folder)
         return
     with _opened(folder, options.session) as journal:
-        if options.json:
+        if options.csv:
+            write(sys.stdout, options.session, journal.entries())
+        elif options.json:
             _print(_tail(_records(journal.entries(), _kinds(options)), options.tail))
         else:
             _show(journal.entries(), options)

@@ -44,20 +44,28 @@ class Lines(logging.Handler):
         print(shown, file=self._stream, flush=True)
 
 
-@contextmanager
-def printed(*, is_quiet: bool = False, is_verbose: bool = False) -> Iterator[None]:
-    """Print what a session tells on standard error, for as long as the block lasts.
+def lines(*, is_quiet: bool = False, is_verbose: bool = False) -> Lines:
+    """Return what prints a session's lines on standard error: quiet only warnings, verbose all that is sent too."""
+    handler = Lines(sys.stderr, is_verbose=is_verbose)
+    handler.setLevel(logging.WARNING if is_quiet else logging.NOTSET)
+    return handler
 
-    Quiet, only warnings; verbose, also what is sent and received.
-    """
-    handler, root = Lines(sys.stderr, is_verbose=is_verbose), logging.getLogger(ROOT)
+
+@contextmanager
+def heard(*handlers: logging.Handler, is_verbose: bool = False) -> Iterator[None]:
+    """Let handlers have what a session tells, for as long as the block lasts."""
+    root = logging.getLogger(ROOT)
     before = root.level, root.propagate
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG if is_verbose else logging.WARNING if is_quiet else logging.INFO)
+    for each in handlers:
+        root.addHandler(each)
+    levels = [max(each.level, logging.DEBUG if is_verbose else logging.INFO) for each in handlers]
+    root.setLevel(min([*levels, logging.WARNING]))
     root.propagate = False
     try:
         yield
     finally:
-        root.removeHandler(handler)
+        for each in handlers:
+            root.removeHandler(each)
+            each.close()
         root.level, root.propagate = before
         root.setLevel(before[0])

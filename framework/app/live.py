@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from framework.app import telling
+
 if TYPE_CHECKING:
+    from framework.app.doctor import Start
     from framework.live.settings import Live
+    from framework.live.status import Status
     from framework.ports import Source
     from framework.result import Result
 
@@ -29,7 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--paper", action="store_true", help="Alpaca's paper account: the default")
     where.add_argument("--real", action="store_true", help="real money; asks for the account's number")
     where.add_argument(
-        "--sandbox", nargs="?", const=OWN, type=_url, metavar="URL",
+        "--sandbox", nargs="?", const=OWN, type=url, metavar="URL",
         help="a sandbox: one that runs, or without URL one started for the run",
     )  # fmt: skip
     venue = parser.add_argument_group("Alpaca (keys: APCA_API_KEY_ID and APCA_API_SECRET_KEY, or the credentials file)")
@@ -39,15 +43,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     run = add_pieces(parser)
     run.add_argument("--session", metavar="NAME", help="goes on under this name after a stop or a crash")
     run.add_argument("--adopt", metavar="A,B", help="take over what the account holds of these")
+    run.add_argument("--until", choices=("close",), help="end with the trading day; default: run until stopped")
     run.add_argument("--grace", type=float, metavar="S", help="seconds to wait for a minute's other bars; 0.25")
     run.add_argument(
         "--limit", dest="limits", metavar="NAME=VALUE", action="append", default=[],
         help="what it may not go beyond, such as order_value=5000 or symbols=AAPL,TSLA; may be repeated",
     )  # fmt: skip
     add_params(parser)
-    told = parser.add_argument_group("what is told").add_mutually_exclusive_group()
-    told.add_argument("-q", "--quiet", action="store_true", help="no lines while it runs")
-    told.add_argument("-v", "--verbose", action="store_true", help="also what is sent and received")
+    telling.add_options(parser)
 
 
 def _add_tape(parser: argparse.ArgumentParser) -> None:
@@ -58,39 +61,56 @@ def _add_tape(parser: argparse.ArgumentParser) -> None:
     tape.add_argument("--speed", type=float, metavar="N", help="60 is a minute a second; default: lock-step")
 
 
-def main(options: argparse.Namespace) -> None:
-    from framework.app import naming, show
-    from framework.app.lines import printed
+def main(options: argparse.Namespace) -> int:
+    from framework.app import doctor, naming, show
+    from framework.app.lines import heard, lines
+    from framework.app.main import EXIT_NOT_FLAT
     from framework.app.options import params, pieces
 
     _check(options)
     strategy = naming.strategy(options.strategy)
-    with _side(options) as side, _endable(), printed(is_quiet=options.quiet, is_verbose=options.verbose):
-        result = _run(strategy, side, options, {**pieces(options), "params": params(options, strategy)})
+    with _side(options) as side, _endable():
+        start = _start(side, options)
+        with heard(lines(is_quiet=options.quiet, is_verbose=options.verbose), is_verbose=options.verbose):
+            if code := doctor.examined_first(start, is_quiet=options.quiet):
+                return code
+        with telling.told(options, is_lockstep=side.is_lockstep) as watch:
+            how = {**pieces(options), "params": params(options, strategy), "live": _live(options, watch)}
+            result = _run(strategy, start, how)
     show.result(result)
     _tell(result)
+    return EXIT_NOT_FLAT if result.not_flat else 0
 
 
-def _run(strategy: Any, side: Side, options: argparse.Namespace, how: dict[str, Any]) -> Result:
+def _start(side: Side, options: argparse.Namespace) -> Start:
     from brokers import AlpacaVenue
     from feeds import AlpacaBars
-    from framework.runner import run
+    from framework.app.doctor import Start
 
     source = AlpacaBars(side.symbols, feed=options.feed, **side.access)
     venue = AlpacaVenue(paper=not options.real, **side.access)
-    if options.feed != "test":
-        venue.check(side.symbols)
-    return run(strategy, source=source, venue=venue, live=_live(options), **how)
+    return Start(venue, source, side.base_url or "", options.session, _live(options).limits)
+
+
+def _run(strategy: Any, start: Start, how: dict[str, Any]) -> Result:
+    from framework.runner import run
+
+    assert start.source is not None
+    return run(strategy, source=start.source, venue=start.venue, background=False, **how)
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What is traded, and how both adapters reach it: None is Alpaca's own hosts, and the user's own keys."""
+    """What is traded, and how both adapters reach it: None is Alpaca's own hosts, and the user's own keys.
+
+    `is_lockstep` is for a sandbox whose clock stands still between instants: it takes seconds.
+    """
 
     symbols: tuple[str, ...]
     base_url: str | None = None
     key: str | None = field(default=None, repr=False)
     secret: str | None = field(default=None, repr=False)
+    is_lockstep: bool = False
 
     @property
     def access(self) -> Access:
@@ -115,11 +135,14 @@ def _side(options: argparse.Namespace) -> Iterator[Side]:
 
         played = _played(options, symbols)
         with Sandbox(played, speed=options.speed) as sandbox:
-            yield Side(tuple(each for source in played for each in source.symbols), **sandbox.access)
+            named = tuple(each for source in played for each in source.symbols)
+            yield Side(named, **sandbox.access, is_lockstep=options.speed is None)
         return
+    is_lockstep = False
     if options.sandbox:
-        told_clock(options.sandbox)  # what is not there is said before anything else is asked
-    yield Side(symbols, options.sandbox)
+        # What is not there is said before anything else is asked.
+        is_lockstep = getattr(told_clock(options.sandbox), "speed", 1.0) is None
+    yield Side(symbols, options.sandbox, is_lockstep=is_lockstep)
 
 
 def _played(options: argparse.Namespace, symbols: tuple[str, ...]) -> list[Source]:
@@ -132,19 +155,16 @@ def _played(options: argparse.Namespace, symbols: tuple[str, ...]) -> list[Sourc
     return sample(symbols or SYMBOLS, options.day or DAY, options.seed)
 
 
-def _live(options: argparse.Namespace) -> Live:
+def _live(options: argparse.Namespace, watch: Callable[[Status], None] | None = None) -> Live:
     from framework.app.options import listed
     from framework.live.limits import Limits
     from framework.live.settings import Live
 
     grace = {} if options.grace is None else {"grace": options.grace}
     return Live(
-        session=options.session,
-        adopt=tuple(listed(options.adopt)),
-        real_money=options.yes_real_money,
-        limits=Limits.parse(options.limits),
-        **grace,
-    )
+        session=options.session, adopt=tuple(listed(options.adopt)), real_money=options.yes_real_money,
+        until=options.until, trade_log=options.trade_log, watch=watch, limits=Limits.parse(options.limits), **grace,
+    )  # fmt: skip
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -162,6 +182,13 @@ def _check(options: argparse.Namespace) -> None:
             raise ConfigError("a session needs to know what to trade; give --symbols AAPL,TSLA")
     if isinstance(options.sandbox, str) and not is_on_this_machine(options.sandbox):
         raise ConfigError(f"--sandbox {options.sandbox} is not on this machine, where sandboxes are; leave it out")
+    check_real(options)
+
+
+def check_real(options: argparse.Namespace) -> None:
+    """Ask for the account's number where it is real money, and it was not given; raise `ConfigError`."""
+    from framework.errors import ConfigError
+
     if options.yes_real_money and not options.real:
         raise ConfigError("--yes-real-money goes with --real; without it nothing real is traded")
     if options.real and not options.yes_real_money:
@@ -178,7 +205,7 @@ def _asked() -> str:
     raise ConfigError("--real trades real money and needs the account's number: --yes-real-money ACCOUNT")
 
 
-def _url(text: str) -> str:
+def url(text: str) -> str:
     if not text.startswith(("http://", "https://")):
         raise argparse.ArgumentTypeError(f"{text} is no URL such as http://127.0.0.1:8000; put STRATEGY first")
     return text
@@ -199,6 +226,8 @@ def _endable() -> Iterator[None]:
 def _tell(result: Result) -> None:
     from framework.config import sessions_folder
 
+    for text in result.not_flat:
+        print(f"\n{text}")
     print(f"\nSession {result.session}")
     print(f"  journal    {sessions_folder() / result.session}.sqlite")
     print(f"  look at it switchback journal {result.session}")

@@ -4,27 +4,45 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from framework.errors import SwitchbackError
+from framework.errors import AuthenticationError, ConfigError, SwitchbackError, Unsupported
 
 COMMANDS = {
     "demo": "backtest a scalper over sample bars, then trade a day of them live; no account",
     "backtest": "run a strategy over bars",
+    "doctor": "check what a live start needs, yes or no per line",
     "live": "trade a strategy: on a sandbox, on paper, or with real money",
+    "halt": "let no session open a position any more; with --flatten, close what they hold",
+    "resume": "take a halt back",
+    "status": "show what sessions are doing, in this or another terminal",
+    "positions": "show what a session holds",
+    "orders": "show which orders of a session are open",
     "journal": "show what sessions did",
     "fetch": "fetch bars into the cache",
     "sandbox": "serve a venue on loopback that speaks the real dialects, faults included",
 }
 
+USERS_OWN = (ConfigError, Unsupported, AuthenticationError)
+"""What only the user can put right."""
+
+EXIT_FAILED = 1
+"""Something went wrong that may have gone when it is tried again: the line, the venue, the disk."""
+
 EXIT_WRONG_INPUT = 2
+"""Only the user can put it right: an option, a file, a key. To try again does not help."""
+
+EXIT_NOT_FLAT = 3
+"""It ended, and something is still held or open that was to be closed."""
+
 EXIT_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code: 0, 2 for what the user can put right, 130 when interrupted."""
+    """Run one command; return its exit code: 0, one of those above, or one of the command's own (1 to 9)."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     command = _command(words)
     options = _parser(command).parse_args(words)
@@ -32,10 +50,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _parser(None).print_help()
         return 0
     try:
-        return int(_module(options.command).main(options) or 0)
+        code = int(_module(options.command).main(options) or 0)
+        sys.stdout.flush()
+        return code
     except SwitchbackError as error:
         print(f"switchback: {error}", file=sys.stderr)
-        return EXIT_WRONG_INPUT
+        return EXIT_WRONG_INPUT if isinstance(error, USERS_OWN) else EXIT_FAILED
+    except BrokenPipeError:  # whoever reads it has seen enough, such as `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("switchback: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED

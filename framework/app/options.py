@@ -95,11 +95,21 @@ def add_pieces(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         "--commission", type=float, default=0.0, help="fraction of each fill's value; 0.0005 is 5 basis points"
     )
     run.add_argument("--size", type=int, help="units an order is for where the strategy does not say")
+    add_history(run)
+    run.add_argument(
+        "--at-close", choices=("hold", "liquidate"), default="hold",
+        help="liquidate: cancel everything and close every position before each day's close",
+    )  # fmt: skip
+    run.add_argument("--before-close", type=float, default=5, metavar="MIN", help="how long before it; default: 5")
+    return run
+
+
+def add_history(run: argparse._ArgumentGroup) -> None:
+    """Add what a run has of bars beside its own, and before its start."""
     run.add_argument("--resample", metavar="5Min,1Day", help="longer bars of every symbol, as further feeds")
     run.add_argument(
         "--warmup", type=int, metavar="BARS", help="history before the start; default: what the indicators need"
     )
-    return run
 
 
 def pieces(options: argparse.Namespace) -> dict[str, Any]:
@@ -109,6 +119,8 @@ def pieces(options: argparse.Namespace) -> dict[str, Any]:
         "commission": options.commission,
         "sizer": options.size,
         "resample": listed(options.resample),
+        "at_close": options.at_close,
+        "before_close": options.before_close,
         "warmup": "auto" if options.warmup is None else options.warmup,
     }
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from brokers.alpaca.settings import Settings
+    from framework.model import Split
     from framework.ports import Source
+    from framework.sandbox.actions import Halted
     from framework.sandbox.faults import Fault
     from framework.sandbox.market import Market
     from framework.sandbox.server import Routes
@@ -150,7 +152,8 @@ class Sandbox:
             sandbox.step()
 
     `source` is what is played (two symbols of sample bars on one day unless given); `speed` is None for
-    lock-step, 1 for real time, 60 for a minute a second. Everything else is the venue's: see
+    lock-step, 1 for real time, 60 for a minute a second. In `halts` symbols do not trade; at the instants of
+    `splits` their shares are split. Everything else is the venue's: see
     `framework.sandbox.market.Market`, `framework.sandbox.tape.Tape` and `brokers.alpaca.settings.Settings`.
     """
 
@@ -164,6 +167,8 @@ class Sandbox:
         detail: Detail | None = None,
         settings: Settings | None = None,
         quotes: Iterable[Any] = (),
+        halts: Iterable[Halted] = (),
+        splits: Iterable[Split] = (),
         limit: int | None = None,
         port: int = 0,
         key: str = "",
@@ -178,7 +183,7 @@ class Sandbox:
         own = settings or Settings()
 
         def make() -> Market:
-            tape = Tape(played, detail=detail or Detail.BAR, quotes=quotes)
+            tape = Tape(played, detail=detail or Detail.BAR, quotes=quotes, halts=halts, splits=splits)
             return Market(tape, speed=speed, state=state, seed=seed, key=key, secret=secret, options=_identity(own))
 
         self._server = ServerThread(make, dialects(own, limit), port)
@@ -213,6 +218,12 @@ class Sandbox:
     def fault(self, name: str, **options: Any) -> Fault:
         """Arm a fault, such as `fault("drop", stream="trade_updates")`; raise `ConfigError` for an unknown one."""
         return self._server.call(lambda: self.market.faults.arm(name, **options))
+
+    def halt(self, symbol: str, minutes: float = 5) -> dict[str, Any]:
+        """Halt a symbol from now on; return what `POST /_sandbox/halts` answers."""
+        from framework.sandbox.control import halted
+
+        return self._server.wait(halted(self.market, {"symbol": symbol, "minutes": minutes}))
 
     def random_faults(self, seed: int, rate: float, *names: str) -> None:
         """Let each chance of a fault happen with probability `rate`, the same for the same seed."""

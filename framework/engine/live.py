@@ -16,16 +16,30 @@ from typing import Any
 from framework.engine.compat import MendedCerebro
 from framework.engine.live_broker import LiveBroker
 from framework.engine.live_data import LiveData, Row, last_time, number, row
+from framework.engine.oversight import Left, Orders, Oversight
+from framework.engine.splitting import sentence, split_feed, split_ledger, split_window
 from framework.engine.timers import Zoned
 from framework.engine.translate import symbol_of
 from framework.live.bridge import Bridge
 from framework.live.clock import pace
-from framework.live.commands import End, Idle, Instant
-from framework.live.ending import ended_by_interrupt
+from framework.live.commands import End, Idle, Instant, Leave
+from framework.live.ending import Stop, ended_by_interrupt
 from framework.live.missed import Missed
-from framework.live.records import BARS, LINK, REMARK, REVISION, Records
+from framework.live.records import BARS, HALT, LINK, REMARK, REVISION, SPLIT, Records
 from framework.live.windows import Growing, ending
-from framework.model import Bar, Link, OrderUpdate, Quote, Remark, Revision, Snapshot, Timeframe, Trade
+from framework.model import (
+    Bar,
+    Halt,
+    Link,
+    OrderUpdate,
+    Quote,
+    Remark,
+    Revision,
+    Snapshot,
+    Split,
+    Timeframe,
+    Trade,
+)  # fmt: skip
 from framework.ports import Clock
 
 LATEST = 3.0
@@ -34,8 +48,18 @@ LATEST = 3.0
 PAUSE = 0.02
 """Seconds that a record waits to be written with others: a fill is often close behind what was just heard."""
 
+REST = 0.05
+"""Seconds between two looks for news of the last orders."""
+
 TICK = 1.0
 """Seconds between two looks at the clock while nothing arrives: for timers, and for Ctrl-C everywhere."""
+
+
+FAREWELL = 5.0
+"""Seconds for which a session that ends waits for the cancels of its entries."""
+
+NEVER = Orders()
+"""No orders for the session's whole life."""
 
 
 @dataclass(slots=True)
@@ -63,8 +87,10 @@ class Line:
     """What the loop needs of the session around it. `is_told` where the venue's clock stands still between instants,
     `is_path` where some of these lie between the bars.
 
-    `restore` is called when the first bars are loaded, to give the broker what an earlier run left; `checked`
-    with each snapshot of the account.
+    `restore` is called when the first bars are loaded, to give the broker what an earlier run left, and returns
+    what the account holds beside it; `checked` with each snapshot of the account. `stop` is how the session is
+    asked to end, `settle` waits in lock-step for what was asked for last, and hands its news on. `look` is
+    called at the end of each turn, with whether nothing waits.
     """
 
     bridge: Bridge
@@ -73,8 +99,12 @@ class Line:
     is_told: bool
     is_path: bool = False
     windows: tuple[Growing, ...] = ()
-    restore: Callable[[Any], None] = lambda strategy: None
+    restore: Callable[[Any], dict[str, float]] = lambda strategy: {}
     checked: Callable[[Any, Snapshot], list[Remark]] = lambda strategy, snapshot: []
+    look: Callable[[bool], None] = lambda is_quiet: None
+    orders: Orders = NEVER
+    stop: Stop = field(default_factory=Stop)
+    settle: Callable[[], None] = lambda: None
 
 
 class LiveCerebro(Zoned, MendedCerebro):
@@ -82,10 +112,12 @@ class LiveCerebro(Zoned, MendedCerebro):
 
     line: Line
     tally: Tally
+    left: Left
 
     def _runnext(self, runstrats: list[Any]) -> None:
         self.tally = Tally()
         loop = Loop(self, runstrats, self.line, self.tally)
+        self.left = loop.oversight.left
         loop.warm_up()
         loop.go_on()
 
@@ -105,11 +137,15 @@ class Loop:
         for window in line.windows:
             self._windows.setdefault(window.symbol, []).append(window)
         self._is_over = self._is_restored = False
+        self._begun = line.clock.now()
         self._down: set[str] = set()
         self._at: datetime | None = None
         self._latest: datetime | None = None
         self._write_at: float | None = None
         self._missed = Missed()
+        self.oversight = Oversight(
+            line.orders, self._broker, strategies[0], line.clock, line.records, is_told=line.is_told
+        )
 
     # -- history
 
@@ -126,25 +162,36 @@ class Loop:
         """Give the broker what an earlier run left: before the first `next`, and when there are prices."""
         if not self._is_restored:
             self._is_restored = True
-            self._line.restore(self._strategies[0])
+            self.oversight.foreign = self._line.restore(self._strategies[0])
 
     # -- live
 
     def go_on(self) -> None:
         """Take what arrives until the end; an interrupt (Ctrl-C) ends it too, a second one at once."""
         try:
-            with ended_by_interrupt(self._interrupted):
+            with ended_by_interrupt(self._line.stop.ask):
+                self._line.stop.reaches(lambda: self._line.bridge.post(Leave("interrupted")))
                 while not self._is_over:
                     self._turn()
+                self._say_farewell()
         except KeyboardInterrupt:
-            self.tally.notes.append("interrupted")
+            self.tally.notes.append("interrupted at once: what was under way was not waited for")
+        self.oversight.finish()
         self._line.records.commit()
 
-    def _interrupted(self) -> None:
-        """End when what is at hand is done; the loop wakes where it waits."""
-        self._is_over = True
-        self.tally.notes.append("interrupted")
-        self._line.bridge.post(End())
+    def _say_farewell(self) -> None:
+        """Where the session was asked to end, hear what becomes of the entries that were cancelled."""
+        if not self.oversight.is_leaving:
+            return
+        self.tally.notes.append(self.oversight.left.why)
+        clock = self._line.clock
+        until = clock.monotonic() + FAREWELL
+        while self.oversight.is_any_ending and clock.monotonic() < until:
+            self._line.settle()
+            news = self._line.bridge.wait(REST)
+            if isinstance(news, OrderUpdate | Link | Remark):
+                self._handle(news)
+        self._notify(is_quick=True)  # no instant follows that would tell it
 
     def _turn(self) -> None:
         news = self._line.bridge.wait(self._patience())
@@ -154,9 +201,12 @@ class Loop:
             self._line.records.commit()
         elif not self._line.is_told:
             self._by_the_clock()
-        if self._line.is_told and news is not None:
+        self.oversight.look()
+        self._broker.depart()
+        self._is_over |= bool(self._cerebro._event_stop) or self.oversight.is_leaving
+        if self._line.is_told and news is not None and not self._is_over:
             self._line.bridge.send(Idle(self._line.bridge.taken))
-        self._is_over |= bool(self._cerebro._event_stop)
+        self._line.look(self._line.bridge.is_quiet)
 
     def _patience(self) -> float:
         """Return how long to wait for news before the journal is written, or the clock is looked at."""
@@ -178,12 +228,19 @@ class Loop:
             case Quote() | Trade():
                 self._each("notify_quote" if isinstance(news, Quote) else "notify_tick", news)
             case Snapshot():
+                self.oversight.take(news)
                 for remark in self._line.checked(self._strategies[0], news):
                     self._told(remark)
             case Link() | Revision() | Remark():
                 self._told(news)
+            case Halt():
+                self._halted(news)
+            case Split():
+                self._split(news)
             case End():
                 self._is_over = True
+            case Leave(why):
+                self.oversight.leave(why)
 
     def _instant(self, told: Instant) -> None:
         """Play the bars of an instant, and before them the longer bars that have ended since."""
@@ -266,12 +323,14 @@ class Loop:
         """
         if self._line.is_told:
             return
-        quick = self._cerebro.p.quicknotify
+        self._notify(is_quick=self._cerebro.p.quicknotify)
+
+    def _notify(self, *, is_quick: bool) -> None:
         while self._broker.notifs or self._broker.submitted:
             # Not `_brokernotify`: it would end an instant first, for every fill.
             while (order := self._broker.get_notification()) is not None:
                 owner = self._strategies[0] if order.owner is None else order.owner
-                owner._addnotification(order, quicknotify=quick)
+                owner._addnotification(order, quicknotify=is_quick)
             self._broker.depart()
 
     def _timers(self, time: float) -> None:
@@ -299,6 +358,42 @@ class Loop:
                 self.tally.notes.append(text)
                 self._say(text, news)
         self._spread_word()
+
+    def _halted(self, halt: Halt) -> None:
+        """Open no position in a symbol that is halted: an order would wait, and meet the price after the news."""
+        symbol = halt.symbol
+        if halt.is_halted:
+            self._broker.halted[symbol] = halt.reason
+        else:
+            self._broker.halted.pop(symbol, None)
+        self._line.records.append(HALT, symbol, {"is_halted": halt.is_halted, "reason": halt.reason})
+        self._say(f"{symbol}: {f'halted ({halt.reason})' if halt.is_halted else 'trades again'}", halt)
+        self._spread_word()
+
+    def _split(self, split: Split) -> None:
+        """Go through a split, once; bars that were loaded since this run began are put into the new shares."""
+        mine = [data for (symbol, _), data in self._datas.items() if symbol == split.symbol]
+        if not mine or split.name in self._broker.splits:
+            return
+        before, after, price = split_ledger(self._broker, self._strategies[0], mine, split)
+        self.oversight.split(split)
+        self._line.records.append(SPLIT, split.symbol, {"split": split, "before": before, "after": after})
+        if split.at > self._begun:
+            self._split_bars(mine, split)
+        elif before == after:
+            return  # all of it was bought afterwards, over bars that knew
+        text = sentence(split, before, after, price)
+        self.tally.notes.append(text)
+        self._say(text, split)
+        self._spread_word()
+
+    def _split_bars(self, datas: Iterable[LiveData], split: Split) -> None:
+        for data in datas:
+            split_feed(data, split)
+        if self._latest is None or self._latest <= split.at:
+            for window in self._windows.get(split.symbol, ()):
+                split_window(window, split)
+        self._broker.revalue()
 
     def _say(self, text: str, news: Any) -> None:
         """Tell the strategy, through `notify_store`."""

@@ -18,8 +18,10 @@ from framework.engine.booking import book
 from framework.engine.live_data import last_time, number
 from framework.engine.restraint import Restraint
 from framework.engine.ruled import WARMING_UP, RuledBroker, round_price
+from framework.engine.splitting import Changes
 from framework.engine.tickets import Ticket, grouped, kind
 from framework.engine.translate import order_request, symbol_of
+from framework.engine.worth import worth
 from framework.errors import ConfigError, Unsupported
 from framework.live.commands import Cancel, Replace, Submit
 from framework.live.identity import ClientOrderId
@@ -54,9 +56,10 @@ class LiveBroker(RuledBroker):
         self.age: Callable[[Any], float] = lambda data: 0.0
         """By how many seconds the prices are too old to open a position on; 0 where they are those of now."""
         self.halted: dict[str, str] = {}
-        """The symbols that are not traded now, and why: no position is opened in them."""
-        self.barred: Callable[[], str] = lambda: ""
-        """Says why no position may be opened at all; an order that only reduces one passes."""
+        """The symbols that are halted, each with the reason."""
+        self.splits: set[str] = set()
+        """The names of the splits that the ledger has been through."""
+        self.changes = Changes()
         self.restraint = Restraint(self)
         self._orders: dict[str, Any] = {}
         self._ids: dict[int, str] = {}
@@ -85,10 +88,8 @@ class LiveBroker(RuledBroker):
     # -- what a strategy asks for
 
     def submit(self, order: Any, check: bool = True) -> Any:
-        parent = order.parent
-        if parent is not None and parent.ref not in self._pchildren:
-            refused = parent.info.get("reason", "") if parent.status == parent.Rejected else ""
-            self._refuse(order, refused or "its parent has been sent already; a bracket is sent in one piece")
+        if order.parent is not None and order.parent.ref not in self._pchildren:
+            self._refuse(order, _late_child(order.parent))
             return order
         return super().submit(order, check)
 
@@ -142,6 +143,10 @@ class LiveBroker(RuledBroker):
         self.restraint.note_change(mine, request)
         self._records.commit([(REPLACE, client_order_id, {"request": request})])
         self._send(Replace(client_order_id, request))
+
+    def unfinished(self) -> list[Any]:
+        """Return the orders that are not over, those that have not left yet among them."""
+        return [order for order in (*self.submitted, *self._leaving, *self._orders.values()) if order.alive()]
 
     def get_orders_open(self, safe: bool = False) -> list[Any]:
         return [each.clone() if safe else each for each in self._orders.values()]
@@ -258,6 +263,7 @@ class LiveBroker(RuledBroker):
         whole = isinstance(order.created.size, int) and fill.quantity == int(fill.quantity)
         quantity = int(fill.quantity) if whole else fill.quantity
         book(self, order, quantity, fill.price, number(fill.at), commission=fill.commission)
+        self.changes.traded(order.data, number(fill.at), quantity if order.isbuy() else -quantity)
         self._is_valued = False
         if update.status is OrderStatus.FILLED:
             order.executed.remsize = 0
@@ -303,7 +309,8 @@ class LiveBroker(RuledBroker):
             self._records.append(REFUSED, symbol_of(order.data), {"order": what, "reason": reason})
 
     def _refusal(self, order: Any) -> str:
-        return super()._refusal(order) or self.restraint.refusal(order)
+        why = super()._refusal(order)
+        return why if why or self._is_overruled else self.restraint.refusal(order)
 
     def _objection(self, order: Any) -> str:
         """Leave to the venue what only the venue can know."""
@@ -326,8 +333,8 @@ class LiveBroker(RuledBroker):
 
     def begin(self) -> None:
         """Begin, when the warm-up is over and what an earlier run left is there."""
+        self.revalue()
         self.restraint.begin()
-        self._is_valued = False
         self._watch()
 
     def _watch(self) -> None:
@@ -336,6 +343,10 @@ class LiveBroker(RuledBroker):
             self._unsaid.append(text)
 
     # -- what the session's limits ask
+
+    def barred(self, order: Any) -> str:
+        """Return why an order of the strategy's is not to be taken, whatever the limits say."""
+        return self._barred(order)
 
     def now(self) -> datetime:
         """Return the session's time."""
@@ -347,13 +358,8 @@ class LiveBroker(RuledBroker):
         self._records.tell()
 
     def worth(self) -> float:
-        """Return what the session is worth at the last prices, worked out afresh."""
-        self._is_valued = False
-        return self.get_value()
-
-    def open_orders(self) -> Sequence[Any]:
-        """Return the orders that have left and are not over."""
-        return list(self._orders.values())
+        """Return what the session is worth at the last prices; what a strategy sees of it is left as it is."""
+        return self.get_value() if self._is_valued else worth(self)
 
     def leaving(self) -> Sequence[Any]:
         """Return the orders that are about to leave."""
@@ -373,6 +379,7 @@ class LiveBroker(RuledBroker):
     def relive(self, order: Any, update: OrderUpdate) -> Any:
         """Take news of an earlier run into an order and the ledger; return the order as it was told of a fill."""
         told = None
+        self._ids[order.ref] = update.client_order_id
         if update.fill is not None:
             self._filled(order, update)
             told = self.notifs.pop()
@@ -406,6 +413,10 @@ class LiveBroker(RuledBroker):
         self._valued()
         return float(super().get_leverage())
 
+    def revalue(self) -> None:
+        """Work the value out again when it is asked for: a position is another one."""
+        self._is_valued = False
+
     def _valued(self) -> None:
         if not self._is_valued:
             self._is_valued = True
@@ -421,6 +432,13 @@ class LiveBroker(RuledBroker):
     def open_ids(self) -> Mapping[str, Any]:
         """The open orders by their client order id."""
         return dict(self._orders)
+
+
+def _late_child(parent: Any) -> str:
+    """Return why an exit is not taken whose entry is not being made any more."""
+    if reason := parent.info.get("reason", ""):
+        return f"its entry was not sent: {reason}"
+    return "its parent has been sent already; a bracket is sent in one piece"
 
 
 def _dated(order: Any, update: OrderUpdate) -> float | None:

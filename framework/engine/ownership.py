@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from framework.engine.live_broker import LiveBroker
@@ -31,6 +31,14 @@ def adopt(
             settle(broker, strategy, feeds[symbol], held[symbol].quantity, held[symbol].average_price, account.at)
 
 
+def foreign(broker: LiveBroker, account: Snapshot) -> dict[str, float]:
+    """Return, by symbol, what the account holds beside the session's own."""
+    found = {each.symbol: each.quantity for each in account.positions}
+    for data, position in broker.positions.items():
+        found[symbol_of(data)] = found.get(symbol_of(data), 0.0) - position.size
+    return found
+
+
 def check_start(broker: LiveBroker, account: Snapshot) -> None:
     """Raise `ConfigError` where the account holds less than the session's journal says."""
     lacking = _lacking(broker, account)
@@ -47,11 +55,12 @@ def check_start(broker: LiveBroker, account: Snapshot) -> None:
 class Ownership:
     """Takes over an account's position that has become smaller than the ledger's. Owned by the engine's thread.
 
-    Once is a fill that is on its way; what two snapshots show, with no news in between, is so.
+    Once is a fill that is on its way; what two snapshots show, with no news in between, is so. Shares that were put
+    together look alike: `ask` has splits asked for before the next snapshot comes.
     """
 
-    def __init__(self, broker: LiveBroker, records: Records) -> None:
-        self._broker, self._records = broker, records
+    def __init__(self, broker: LiveBroker, records: Records, ask: Callable[[], None] = lambda: None) -> None:
+        self._broker, self._records, self._ask = broker, records, ask
         self._suspected: dict[str, tuple[float, float]] = {}
 
     def check(self, strategy: Any, account: Snapshot) -> list[str]:
@@ -59,6 +68,8 @@ class Ownership:
         working = {symbol_of(order.data) for order in self._broker.open_ids.values()}
         lacking = {symbol: each for symbol, each in _lacking(self._broker, account).items() if symbol not in working}
         sure = {symbol: each for symbol, each in lacking.items() if self._suspected.get(symbol) == each}
+        if lacking.keys() - sure.keys():
+            self._ask()
         self._suspected = lacking
         return [self._take_over(strategy, symbol, *each, account) for symbol, each in sure.items()]
 

@@ -53,6 +53,13 @@ class Recorder(bt.Analyzer):
         for bit in order.executed.iterpending():
             self._follow((order.data, order.tradeid), bit)
 
+    def split(self, key: tuple[Any, int], size: float, factor: float) -> None:
+        """Put an open round trip into other shares: it is of `size` now, and what it cost stays."""
+        if (current := self._open.get(key)) is not None:
+            current.size = size
+            current.entered *= factor
+            current.exited *= factor
+
     def notify_trade(self, trade: Any) -> None:
         if trade.isclosed:
             self.trades.append(_trade_row(trade, self._closed[trade.data, trade.tradeid].popleft()))

@@ -46,12 +46,12 @@ class Restraint:
         """Return why an order may not leave, "" where it may; with the last of a bracket its entry is asked again."""
         why = self._refusal(order)
         if not why and order.parent is not None and order.transmit:
-            why = self._refusal(order.parent)
+            why = self._refusal(order.parent, self._broker.barred(order.parent))
         return why
 
     def change_refusal(self, order: Any, request: OrderRequest, *, is_resized: bool) -> str:
         """Return why an open order may not be changed into `request`, "" where it may."""
-        filled, now = abs(order.executed.size), self._standing(order)
+        filled, now = abs(order.executed.size), self._standing(order, self._broker.barred(order))
         if is_resized:
             gone = filled + sum(abs(each.executed.size) for each in self._paired(order) if each is not order)
             was = [_left(each, gone) for each in self._all(order)]
@@ -65,14 +65,14 @@ class Restraint:
         """Return why an entry may not be made so small: the exits that wait for it would turn the position round."""
         only = Limits(position_value=self.limits.position_value)
         for each in self._waiting(order) if size < self._least(order) else ():
-            now = replace(self._standing(each), waits_for=size, age=0.0, halted="", barred="")
+            now = replace(self._standing(each), waits_for=size, age=0.0, halted=None)
             if self._most(each) > size + NOISE and (why := refusal(only, self._request(each), now)):
                 return why
         return ""
 
     def entries(self) -> list[Any]:
         """Return the open orders that may open a position or make one larger; their exits end with them."""
-        return [each for each in self._open() if self._is_entry(each)]
+        return [each for each in self._broker.unfinished() if self._is_entry(each)]
 
     # -- what is told
 
@@ -165,6 +165,7 @@ class Restraint:
             self._unearned[data] = self._unearned.get(data, 0.0) + change
             return
         self._keep(replace(self.day, opened=self.day.opened + self._worth_of(data, change)))
+        self._broker.revalue()
         self._value = self._broker.worth()
 
     def _worth_of(self, data: Any, size: float) -> float:
@@ -174,7 +175,7 @@ class Restraint:
         """Look at the session's value; return what is to be told where the day has lost too much, once a day."""
         if not self._is_begun:
             return ""
-        self._value = value = self._broker.get_value()
+        self._value = value = self._broker.worth()
         most = self.limits.daily_loss
         if most is None or self.day.lost or self.day.loss(value) < most:
             return ""
@@ -198,13 +199,13 @@ class Restraint:
 
     # -- how things stand
 
-    def _refusal(self, order: Any) -> str:
-        return refusal(self.limits, self._request(order), self._standing(order))
+    def _refusal(self, order: Any, barred: str = "") -> str:
+        return refusal(self.limits, self._request(order), self._standing(order, barred))
 
-    def _standing(self, order: Any) -> Standing:
+    def _standing(self, order: Any, barred: str = "") -> Standing:
         """Return how the session stands for an order; what no limit asks for is left out."""
         broker, limits, symbol = self._broker, self.limits, symbol_of(order.data)
-        others = [each for each in self._open() if each.ref != order.ref]
+        others = [each for each in broker.unfinished() if each.ref != order.ref]
         mates, entry = self._mates(order, {each.ref for each in others}), self._entry(order)
         waits = entry is not None and entry.alive() and entry.isbuy() != order.isbuy()
         return Standing(
@@ -213,10 +214,10 @@ class Restraint:
             open=() if limits.position_value is None else tuple(self._working(symbol, others)),
             orders=len(others) + len(mates),
             sent=0 if limits.orders_per_minute is None else self._lately() + len(mates),
-            loss=0.0 if limits.daily_loss is None else self.day.loss(broker.get_value()),
+            loss=0.0 if limits.daily_loss is None else self.day.loss(broker.worth()),
             age=broker.age(order.data),
-            halted=broker.halted.get(symbol, ""),
-            barred=broker.barred(),
+            halted=broker.halted.get(symbol),
+            barred=barred,
             waits_for=self._least(entry) if waits else 0.0,
             entered=float(abs(entry.executed.size)) if waits else 0.0,
             pair=self._pair(order, entry),
@@ -236,11 +237,6 @@ class Restraint:
             for data in self._broker.cerebro.datas:
                 self._feeds.setdefault(symbol_of(data), []).append(data)
         return self._feeds.get(symbol, [])
-
-    def _open(self) -> list[Any]:
-        """Return the orders that are open, on their way or about to be."""
-        broker = self._broker
-        return [*broker.open_orders(), *(each for each in broker.leaving() if each.alive())]
 
     def _mates(self, order: Any, known: Container[int]) -> list[Any]:
         """Return the orders of a bracket that wait with this one for its last."""
@@ -286,7 +282,9 @@ class Restraint:
 
     def _waiting(self, order: Any) -> list[Any]:
         """Return the exits that wait for an entry."""
-        return [each for each in self._open() if self._entry(each) is order and each.isbuy() != order.isbuy()]
+        return [
+            each for each in self._broker.unfinished() if self._entry(each) is order and each.isbuy() != order.isbuy()
+        ]
 
     def _pair(self, order: Any, entry: Any) -> int:
         if entry is not None:

@@ -8,6 +8,7 @@ from typing import Any
 from framework.engine.live_broker import LiveBroker
 from framework.engine.live_data import LiveData
 from framework.engine.silent import settle, take_in
+from framework.engine.splitting import split_ledger
 from framework.engine.tickets import Ticket
 from framework.errors import ConfigError
 from framework.live.past import Past, Step
@@ -41,7 +42,9 @@ def resume(broker: LiveBroker, strategy: Any, datas: Iterable[LiveData], past: P
 def _again(
     broker: LiveBroker, strategy: Any, feeds: Mapping[str, LiveData], orders: Mapping[str, Any], step: Step
 ) -> None:
-    if step.update is None:
+    if step.split is not None:
+        split_ledger(broker, strategy, feeds.values(), step.split)
+    elif step.update is None:
         settle(broker, strategy, _feed(feeds, step.symbol), step.quantity, step.price, step.at)
     elif (order := orders.get(step.update.client_order_id)) is not None:
         told = broker.relive(order, step.update)

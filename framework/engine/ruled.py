@@ -7,7 +7,8 @@ venue and without a warm-up that trades, the runner uses Backtrader's own broker
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +32,35 @@ class RuledBroker(bt.brokers.BackBroker):
 
     lean_overrides = frozenset({"_try_exec", "next"})
     """What is overridden here that the lean engine need not fall back for."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.refusals: list[Callable[[Any], str]] = []
+        """Each is asked why an order of the strategy's is not to be taken, and says so, or nothing."""
+        self._is_overruled = False
+
+    @contextmanager
+    def overruling(self) -> Iterator[None]:
+        """Take orders that are not the strategy's within the block: what closes its positions."""
+        self._is_overruled = True
+        try:
+            yield
+        finally:
+            self._is_overruled = False
+
+    def unfinished(self) -> list[Any]:
+        """Return the orders that are not over, those that have not left yet among them."""
+        return [order for order in (*self.submitted, *self.pending) if order.alive()]
+
+    def take_back(self, order: Any) -> None:
+        """Cancel an order, whether it has left yet or not."""
+        if not self._is_withdrawn(order):
+            self.cancel(order)
+
+    def only_reduces(self, order: Any) -> bool:
+        """Return whether an order can only make the position smaller."""
+        held = self.getposition(order.data).size
+        return bool(held * order.size < 0 and abs(order.size) <= abs(held))
 
     def buy(self, owner: Any, data: Any, size: float, price: Any = None, plimit: Any = None, **kwargs: Any) -> Any:
         size = _sized(data, size, kwargs.get("notional"))
@@ -156,6 +186,8 @@ class RuledBroker(bt.brokers.BackBroker):
     def _refusal(self, order: Any) -> str:
         if order.data.datetime[0] <= getattr(order.data.p, "opens_at", float("-inf")):
             return WARMING_UP
+        if why := self._barred(order):
+            return why
         if self.p.rules is None:
             return ""
         if not order.size:
@@ -168,6 +200,11 @@ class RuledBroker(bt.brokers.BackBroker):
                 grouped=order.parent is not None,
             )
         )
+
+    def _barred(self, order: Any) -> str:
+        if self._is_overruled:
+            return ""
+        return next((why for each in self.refusals if (why := each(order))), "")
 
     def _objection(self, order: Any) -> str:
         """Return why the venue would not take an order beside those that are open, or an empty string.

@@ -29,7 +29,8 @@ def take_in(strategy: Any, told: Any) -> None:
 
 def settle(broker: Any, strategy: Any, data: Any, size: float, price: float, at: datetime) -> None:
     """Set a position to what the account said at a time (aware), at a price; cash stays as it is."""
-    delta = size - broker.positions[data].size
+    was = broker.positions[data].size
+    delta = size - was
     if not delta:
         return
     kind = bt.BuyOrder if delta > 0 else bt.SellOrder
@@ -37,6 +38,7 @@ def settle(broker: Any, strategy: Any, data: Any, size: float, price: float, at:
     cash = broker.cash
     book(broker, order, _whole(abs(delta)), price, number(at))
     broker.cash = cash
+    broker.changes.taken(data, number(at), was, size)
     take_in(strategy, order.clone())
 
 

@@ -42,6 +42,14 @@ def check_together(sources: Sequence[LiveSource], venue: LiveVenue) -> str:
     return local[0] if local else ""
 
 
+def check_until(until: str | None, sources: Sequence[LiveSource]) -> None:
+    """Raise `ConfigError` where a session is to end at something that does not come."""
+    if until not in (None, "close"):
+        raise ConfigError(f'until={until!r} is not known; it is "close", or None: until it is stopped')
+    if until and sources[0].calendar.name == "24/7":
+        raise ConfigError('until="close" ends a session with the trading day, but this market never closes')
+
+
 def check_account(venue: LiveVenue, account: Snapshot, number: str | None, past: Past) -> None:
     """Raise `ConfigError` where this account must not be traded: real money unasked for, or another account's past."""
     if venue.is_real and number != account.account:

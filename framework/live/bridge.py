@@ -63,6 +63,11 @@ class Bridge:
                 raise self._error
             return None
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no news wait for the engine; they may come at any moment."""
+        return not self._news
+
     def send(self, *commands: Any) -> None:
         """Have commands carried out in the I/O thread, together; raise what ended it, where it has ended."""
         if self._loop is None or self._obey is None:

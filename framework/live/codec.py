@@ -23,8 +23,9 @@ from framework.errors import ConfigError
 VALUES: Mapping[str, Any] = {
     each.__name__: each
     for each in (
-        model.Bar, model.Fill, model.Link, model.OrderGroup, model.OrderRequest, model.OrderUpdate, model.Position,
-        model.Quote, model.Remark, model.Revision, model.Signal, model.Snapshot, model.Timeframe, model.Trade,
+        model.Bar, model.Fill, model.Halt, model.Link, model.OrderGroup, model.OrderRequest, model.OrderUpdate,
+        model.Position, model.Quote, model.Remark, model.Revision, model.Signal, model.Snapshot, model.Split,
+        model.Timeframe, model.Trade,
     )
 }  # fmt: skip
 ENUMS: Mapping[str, type[enum.Enum]] = {

@@ -37,7 +37,17 @@ class Idle:
     taken: int
 
 
-Command = Submit | Cancel | Replace | Idle
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Tell how the account is now."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskSplits:
+    """Ask for splits before the account is looked at again: it holds less than the ledger."""
+
+
+Command = Submit | Cancel | Replace | Idle | Look | AskSplits
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +66,10 @@ class Instant:
 @dataclass(frozen=True, slots=True)
 class End:
     """There will be no more: the tape of a sandbox is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """The session is to end: what opens positions is cancelled, what protects them stays."""
+
+    why: str

@@ -20,9 +20,9 @@ class Day:
         """Return what has been lost; what became too much stays lost until the day is over."""
         return max(self.lost, self.opened - value) if self.date else 0.0
 
-    def body(self) -> dict[str, str | float]:
-        """Return the day as the journal keeps it."""
-        return {"date": self.date, "value": self.opened, "lost": self.lost}
+    def body(self) -> dict[str, float]:
+        """Return the day as the journal keeps it, under its date."""
+        return {"value": self.opened, "lost": self.lost}
 
 
 def date_of(at: datetime, zone: tzinfo) -> str:

@@ -1,4 +1,4 @@
-"""Ctrl-C: the first asks a session to end when it has dealt with what it is at, the second interrupts it."""
+"""How a session is asked to end: by `Stop` from any thread, by the first Ctrl-C; the second interrupts it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,29 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+
+class Stop:
+    """Asks a session to end in order, whether it has begun to trade yet or not. Any thread may use it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # a signal may come while it is held
+        self._tell: Callable[[], None] | None = None
+        self.is_asked = False
+
+    def ask(self) -> None:
+        """Let the session end when it has dealt with what it is at."""
+        with self._lock:
+            self.is_asked = True
+            if self._tell is not None:
+                self._tell()
+
+    def reaches(self, tell: Callable[[], None]) -> None:
+        """Say how the session hears of it; where it was asked already, it hears at once."""
+        with self._lock:
+            self._tell = tell
+            if self.is_asked:
+                tell()
 
 
 @contextmanager

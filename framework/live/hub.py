@@ -15,12 +15,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from framework.errors import RateLimited, first
+from framework.errors import RateLimited, VenueError, first
 from framework.live.bridge import Bridge
 from framework.live.cancels import Cancels, Ending, overtaken
-from framework.live.commands import Cancel, Command, Idle, Instant, Replace, Submit
+from framework.live.commands import AskSplits, Cancel, Command, Idle, Instant, Look, Replace, Submit
 from framework.live.slices import Slice, Slicer
-from framework.model import Bar, Link, OrderGroup, OrderStatus, OrderUpdate, Snapshot, Trade
+from framework.model import Bar, Halt, Link, OrderGroup, OrderStatus, OrderUpdate, Snapshot, Split, Trade
 from framework.ports import Desk, LiveSource, LiveVenue, News, Resumed, Session
 
 log = logging.getLogger("switchback.live")
@@ -31,6 +31,9 @@ TOGETHER = 1.0
 
 ENDING = 3.0
 """Seconds that an order waits, at most, for the end of one of its symbol that was cancelled before it."""
+
+LOOK = 1.0
+"""Seconds before the account is looked at again, where it could not be."""
 
 _CANCELS_FIRST = 1_000_000_000
 
@@ -64,6 +67,8 @@ class Hub:
         """In lock-step, for each order in which turn something was last asked of it."""
         self._grace: asyncio.Task[None] | None = None
         self._handled = 0
+        self.are_splits_wanted = False
+        """Whether the engine wants to know of splits before it is told of the account again."""
         self.desk: Desk = venue.open(session, self._emit_of_desk)
 
     # -- what the adapters tell
@@ -85,6 +90,15 @@ class Hub:
             self._sliced(self._slicer.add(news, self._clock.monotonic()))
         else:
             self.bridge.post(news)
+        if isinstance(news, Halt):
+            self._halted(news)
+
+    def _halted(self, halt: Halt) -> None:
+        """Instants do not wait for bars of a symbol that is halted, but for that of the minute in which it began."""
+        if halt.is_halted:
+            self._sliced(self._slicer.excuse(halt.symbol, halt.at, self._clock.monotonic()))
+        else:
+            self._slicer.expect_again(halt.symbol)
 
     def _emit_of_desk(self, news: News) -> None:
         self.emit(replace(news, brings_prices=False) if isinstance(news, Link) else news)
@@ -142,6 +156,10 @@ class Hub:
                 log.info("%s", limited)
                 await self._clock.sleep(max(limited.retry_after, 1.0))
         return await self.desk.snapshot()
+
+    async def splits(self, since: datetime) -> Sequence[Split]:
+        """Return the splits of what the account holds since a time. Raise `VenueError`."""
+        return await self.desk.splits(since)
 
     @property
     def is_up(self) -> bool:
@@ -213,9 +231,27 @@ class Hub:
                 self._cancel(client_order_id)
             case Replace(client_order_id, request):
                 self._ask(self.desk.replace(client_order_id, request))
+            case Look():
+                self._begin(self._look())
             case Idle(taken):
                 self._handled = taken
                 self._stirred.set()
+            case AskSplits():
+                self.are_splits_wanted = True
+
+    async def _look(self) -> None:
+        """Tell the engine how the account is, however long it takes to find out."""
+        while True:
+            try:
+                return self.bridge.post(await self.desk.snapshot())
+            except VenueError as error:
+                log.info("the account could not be looked at (%s)", error)
+                await self._clock.sleep(LOOK)
+
+    def tell_kept(self) -> None:
+        """Hand on what is kept in lock-step: no instant follows that would take it."""
+        for each in self.gathered():
+            self.bridge.post(each)
 
     def _ask(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._begin(work)

@@ -97,6 +97,12 @@ class JournalReader:
         rows = self._rows("seq >= ?", kind, key, 0, "DESC LIMIT 1")
         return rows[0] if rows else None
 
+    def check_pages(self) -> None:
+        """Raise `ConfigError` where SQLite finds that the file is damaged."""
+        ((found,),) = self._ask("PRAGMA quick_check(1)")
+        if found != "ok":
+            raise self._damaged(sqlite3.DatabaseError(found))
+
     def _rows(self, condition: str, kind: str | None, key: str | None, seq: int, order: str) -> list[Entry]:
         asked = {"kind = ?": kind, "key = ?": key}
         conditions = [condition, *(each for each, value in asked.items() if value is not None)]
@@ -230,9 +236,7 @@ class SqliteJournal(JournalReader):
 
     def _write_mode(self, synchronous: Synchronous) -> None:
         try:
-            ((found,),) = self._ask("PRAGMA quick_check(1)")
-            if found != "ok":
-                raise self._damaged(sqlite3.DatabaseError(found))
+            self.check_pages()
             self._ask("PRAGMA journal_mode = WAL")
             self._ask(f"PRAGMA synchronous = {synchronous}")
         except BaseException:

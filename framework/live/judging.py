@@ -43,7 +43,7 @@ class Standing:
     orders: how many are open in all, those that come with this one included.
     sent: how many were sent within the last minute, or are about to be.
     loss: what the day has lost so far. age: by how many seconds the prices are too old, 0 where they are not.
-    halted: why the symbol is not traded now. barred: why no position may be opened at all.
+    halted: why the symbol is not traded now, None where it is. barred: why no position may be opened at all.
     waits_for: for an exit that waits for its entry, how many units that one is for. entered: those it has filled.
     pair: as in `Open`, of the order itself.
     """
@@ -55,7 +55,7 @@ class Standing:
     sent: int = 0
     loss: float = 0.0
     age: float = 0.0
-    halted: str = ""
+    halted: str | None = None
     barred: str = ""
     waits_for: float = 0.0
     entered: float = 0.0
@@ -122,8 +122,8 @@ def _waits(request: OrderRequest, now: Standing) -> bool:
 
 def _not_now(limits: Limits, request: OrderRequest, now: Standing) -> str:
     """Return why no position is opened in the symbol at this time."""
-    if now.halted:
-        return f"{request.symbol} is halted ({now.halted}): no position is opened in it"
+    if now.halted is not None:
+        return f"{request.symbol} is halted at its exchange ({now.halted}); exits and cancels pass"
     if limits.symbols is not None and request.symbol not in limits.symbols:
         return f"limit symbols: {request.symbol} was asked for, only {', '.join(limits.symbols)} may be traded"
     if now.age > 0:

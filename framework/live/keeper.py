@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Protocol
 
+import numpy as np
+
+from framework.calendar import Calendar
+from framework.columns import instant, moment
 from framework.errors import VenueError
 from framework.live.clock import VenueClock
 from framework.live.commands import End
@@ -28,6 +33,15 @@ REQUESTS = 1.0
 TIME = 1.0
 """Seconds between two looks at a sandbox's clock."""
 
+LOOKS = (timedelta(minutes=-10), timedelta(minutes=30))
+"""When splits are asked for, from the opening of a day: before it, and again should the venue have been late."""
+
+LATE = timedelta(days=3)
+"""How much later than its day a venue may tell of a split; what is told twice is known by its name."""
+
+NAP = 600.0
+"""Seconds, at most, without a look at the clock: a machine may have been asleep."""
+
 FAREWELL = 1.0
 """Seconds for which a session goes on when a sandbox's tape is over: for what is on its way."""
 
@@ -44,6 +58,9 @@ async def watch_account(hub: Hub, clock: Clock, every: float = ACCOUNT) -> None:
     while True:
         await clock.sleep(every)
         try:
+            if hub.are_splits_wanted:
+                await tell_splits(hub, clock.now())
+                hub.are_splits_wanted = False
             hub.bridge.post(await hub.snapshot())
         except VenueError as error:
             log.info("the account could not be looked at (%s)", error)
@@ -59,6 +76,52 @@ async def watch_requests(hub: Hub, http: Waiting, clock: Clock, limit: int) -> N
         if count and before and not is_told:
             hub.emit(Remark(f"{count} requests wait, {exits} of them exits and cancels: {limit} a minute are allowed"))
         before, is_told = bool(count), bool(count) and (before or is_told)
+
+
+async def tell_splits(hub: Hub, since: datetime) -> None:
+    """Tell the engine of the splits since a time, and a while before; it knows those that it has been through.
+
+    Raise `VenueError`.
+    """
+    for each in await hub.splits(since - LATE):
+        hub.emit(each)
+
+
+class SplitWatch:
+    """Asks for splits when a trading day begins. Owned by the I/O thread."""
+
+    def __init__(self, hub: Hub, clock: Clock, calendar: Calendar) -> None:
+        self._hub, self._clock, self._calendar = hub, clock, calendar
+        self._since = clock.now()
+        self.due = next_look(calendar, self._since)
+
+    async def run(self) -> None:
+        """Ask whenever it is time."""
+        while True:
+            await self._clock.sleep(min(max(self._clock.seconds_until(self.due) or 0.0, 0.01), NAP))
+            await self.look()
+
+    async def look(self) -> None:
+        """Ask where it is time; what fails is asked for at the next."""
+        now = self._clock.now()
+        if now < self.due:
+            return
+        self.due = next_look(self._calendar, now)
+        try:
+            await tell_splits(self._hub, self._since)
+            self._since = now
+        except VenueError as error:
+            self._hub.emit(
+                Remark(f"the account could not be asked for splits, positions may be of old shares: {error}")
+            )
+
+
+def next_look(calendar: Calendar, after: datetime) -> datetime:
+    """Return when splits are asked for next."""
+    opens = calendar.windows.opens
+    first = int(np.searchsorted(opens, instant(after - LOOKS[-1]), side="right"))
+    times = (moment(each) + look for each in opens[first : first + 2] for look in LOOKS)
+    return min(each for each in times if each > after)
 
 
 async def keep_time(hub: Hub, http: AsyncHttp, clock: VenueClock, base_url: str) -> None:

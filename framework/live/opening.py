@@ -1,13 +1,14 @@
-"""Bars up to now: what a live session's warm-up is made of, as a `Source` whose start is now."""
+"""Bars up to now: what a live session's warm-up is made of, and what of a source's range counts live."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from framework.calendar import Calendar
 from framework.columns import Columns
+from framework.feeding import Auto, Feed, MinimumPeriods, fed
 from framework.model import Timeframe
 from framework.ports import LiveSource, Warmup
 
@@ -42,3 +43,32 @@ class UpTo:
     def history(self, warmup: Warmup = 0) -> Mapping[str, Columns]:
         """Return each symbol's last bars."""
         return self.source.before(self.at, warmup)
+
+
+def warmed(
+    sources: Sequence[LiveSource],
+    at: datetime,
+    longer: Sequence[Timeframe],
+    warmup: Warmup | Auto,
+    need: MinimumPeriods,
+) -> list[Feed]:
+    """Return the feeds of a session that begins at a time; a source's `start` begins the warm-up, if that is longer."""
+    upto = [UpTo(source, at) for source in sources]
+    feeds = fed(upto, longer, warmup, need)
+    starts = [source.start for source in sources if source.start is not None and source.start < at]
+    if not starts:
+        return feeds
+    since = fed(upto, longer, at - min(starts), need)
+    return max(since, feeds, key=lambda each: sum(feed.warm for feed in each))
+
+
+def unheeded(sources: Sequence[LiveSource], at: datetime) -> list[str]:
+    """Return what was asked of the sources that counts for nothing live, in sentences."""
+    told = []
+    for source in sources:
+        name = ", ".join(source.symbols)
+        if source.end is not None:
+            told.append(f"{name}: end={source.end:%Y-%m-%d} is a backtest's; the session goes on until it is stopped")
+        if source.start is not None and source.start >= at:
+            told.append(f"{name}: start={source.start:%Y-%m-%d} is still to come; the session begins now")
+    return told

@@ -9,9 +9,9 @@ from typing import Any
 
 from framework.live.day import Day
 from framework.live.journal import Entry
-from framework.live.records import DAY, INTENT, POSITION, REPLACE, START, UPDATE
+from framework.live.records import DAY, INTENT, POSITION, REPLACE, SPLIT, START, UPDATE
 from framework.live.versions import Versions
-from framework.model import OrderGroup, OrderRequest, OrderUpdate
+from framework.model import OrderGroup, OrderRequest, OrderUpdate, Split
 from framework.ports import Resumed
 
 
@@ -26,24 +26,26 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that changed the ledger: news of an order, or a position that was taken over from the account."""
+    """Something that changed the ledger: news of an order, a split, or a position taken over from the account."""
 
     at: datetime
     update: OrderUpdate | None = None
     symbol: str = ""
     quantity: float = 0.0
     price: float = 0.0
+    split: Split | None = None
 
 
 @dataclass(slots=True)
 class Past:
-    """Earlier runs of a session. `run` is the number of the last; `start` its first record.
+    """Earlier runs of a session: `run` is the last one's number, `start` the first record, `latest` the last's time.
 
     `changed` are the orders that were changed, as they were asked to be last, and `versions` as what each of them
     may stand. `sent` is when each order or change was sent, `day` the last trading day.
     """
 
     run: int = 0
+    latest: datetime | None = None
     start: Mapping[str, Any] = field(default_factory=dict)
     intents: list[Intent] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
@@ -63,6 +65,7 @@ class Past:
 
     def _take(self, entry: Entry) -> None:
         body = entry.body
+        self.latest = entry.at
         match entry.kind:
             case k if k == START:
                 self.run = int(body["run"])
@@ -76,9 +79,11 @@ class Past:
                 if (changed := self.versions.get(entry.key)) is not None:
                     changed.hear(body["update"])
             case k if k == DAY:
-                self.day = Day(body["date"], body["value"], body["lost"])
+                self.day = Day(entry.key, body["value"], body.get("lost", 0.0))
             case k if k == POSITION:
                 self.steps.append(Step(entry.at, None, entry.key, body["quantity"], body["price"]))
+            case k if k == SPLIT:
+                self.steps.append(Step(entry.at, split=body["split"]))
 
     def _departed(self, intent: Intent) -> None:
         self.intents.append(intent)

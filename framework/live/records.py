@@ -15,9 +15,12 @@ from framework.live.journal import Dated, Record, SqliteJournal
 
 START, STOP = "start", "stop"
 INTENT, CANCEL, REPLACE, REFUSED = "intent", "cancel", "replace", "refused"
-UPDATE, POSITION = "update", "position"
+UPDATE, POSITION, FLAT = "update", "position", "flat"
 BARS, REVISION, LINK, REMARK = "bars", "revision", "link", "remark"
+HALT, SPLIT = "halt", "split"
 DAY = "day"
+"""A trading day began, its date is the key; its body has the `value` that the session had then, and what was `lost`
+when that became too much."""
 
 Tell = Callable[[datetime, Record], None]
 """What hears of each record, at the session's time."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from framework.live.limits import Limits
 from framework.live.slices import GRACE
+from framework.live.status import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,9 @@ class Live:
     durable: when a record is on the disk; see `framework.live.journal.SqliteJournal`.
     requests: how many requests a minute the account may make.
     limits: what the session may not go beyond.
+    until: "close" ends the session with the trading day; None lets it run until it is stopped.
+    trade_log: a CSV file with a row for each fill; True puts it beside the journal.
+    watch: called with the session's `Status` about once a second, in a thread of its own; for a display.
     """
 
     session: str | None = None
@@ -29,3 +35,6 @@ class Live:
     durable: Literal["FULL", "NORMAL", "OFF"] = "FULL"
     requests: int = 200
     limits: Limits = Limits()  # noqa: RUF009  (it is frozen)
+    until: Literal["close"] | None = None
+    trade_log: bool | str | Path = False
+    watch: Callable[[Status], None] | None = None

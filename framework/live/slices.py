@@ -71,6 +71,7 @@ class Slicer:
         self._waiting: dict[datetime, _Instant] = {}  # as they came, and so by their time to go
         self._order: list[datetime] = []
         self._gone: dict[datetime, set[Series]] = {}
+        self._excused: dict[str, datetime] = {}
         self._latest: datetime | None = None
         self.expect(series)
 
@@ -97,6 +98,20 @@ class Slicer:
         waiting.bars[key] = bar
         waiting.awaited.discard(key)
         return self.due(now)
+
+    def excuse(self, symbol: str, since: datetime, now: float) -> list[Slice]:
+        """Await no bar of a symbol that begins at a time or later: it is halted; return the slices that go now.
+
+        A bar that comes all the same is taken along. `expect_again` ends it.
+        """
+        self._excused[symbol] = since
+        for at, waiting in self._waiting.items():
+            waiting.awaited = self._not_excused(waiting.awaited, at)
+        return self.due(now)
+
+    def expect_again(self, symbol: str) -> None:
+        """Await a symbol again, from the next instant on."""
+        self._excused.pop(symbol, None)
 
     def due(self, now: float) -> list[Slice]:
         """Return the slices that go now: the complete, and those that have waited for long enough."""
@@ -129,9 +144,14 @@ class Slicer:
         awaited = set(self._series)
         if self._is_mixed:
             awaited = {each for each in self._series if self._is_awaited(each[1], at)}
-        self._waiting[at] = begun = _Instant(now + self.grace, awaited)
+        self._waiting[at] = begun = _Instant(now + self.grace, self._not_excused(awaited, at))
         insort(self._order, at)
         return begun
+
+    def _not_excused(self, series: set[Series], at: datetime) -> set[Series]:
+        if not self._excused:
+            return series
+        return {each for each in series if (since := self._excused.get(each[0])) is None or _begun(at, each[1]) < since}
 
     def _is_awaited(self, timeframe: Timeframe, at: datetime) -> bool:
         length = timeframe.length
@@ -147,3 +167,8 @@ class Slicer:
         self._gone.setdefault(at, set()).update(keys)
         while len(self._gone) > REMEMBERED:
             del self._gone[next(iter(self._gone))]
+
+
+def _begun(at: datetime, timeframe: Timeframe) -> datetime:
+    """Return when a bar that ends at a time has begun; one of no fixed length counts as begun long ago."""
+    return _EPOCH if timeframe.length is None else at - timeframe.length

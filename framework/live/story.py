@@ -17,6 +17,8 @@ from framework.live.limits import told
 from framework.live.records import (
     BARS,
     CANCEL,
+    FLAT,
+    HALT,
     INTENT,
     LINK,
     POSITION,
@@ -24,6 +26,7 @@ from framework.live.records import (
     REMARK,
     REPLACE,
     REVISION,
+    SPLIT,
     START,
     STOP,
     UPDATE,
@@ -166,8 +169,16 @@ class Story:
                 return [(self._symbol(key) if key in self.lives else key, body["text"], True)]
             case k if k == REFUSED:
                 return [(key, f"{body['order']} not sent: {body['reason']}", True)]
+            case k if k == FLAT:
+                return [("session", body["text"], not body["is_sure"])]
             case k if k == POSITION:
                 return [(key, f"position taken over: {body['quantity']:g} at {money(body['price'])}")]
+            case k if k == HALT and body["is_halted"]:
+                return [(key, f"halted at its exchange ({body['reason']})", True)]
+            case k if k == HALT:
+                return [(key, "trades again")]
+            case k if k == SPLIT:
+                return [(key, f"split by {body['split'].ratio:.6g}: {body['before']:g} held are {body['after']:g}")]
             case k if k == REVISION:
                 return [(key, _revised(Revision(**body), self.zone))]
         return []

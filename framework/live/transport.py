@@ -22,10 +22,11 @@ import aiohttp
 from framework.errors import ConfigError, ConnectionLost
 from framework.live.budget import Budget
 from framework.live.clock import Deadline
+from framework.live.status import Requests
 from framework.live.window import Window, allowance
 from framework.ports import Clock
 from framework.retries import Patience, lost, retry_after, server_time, with_seconds
-from framework.wire import Exchange, HttpRequest, HttpResponse, Priority
+from framework.wire import Exchange, HttpRequest, HttpResponse, Priority, Withdrawn
 
 T = TypeVar("T")
 
@@ -102,8 +103,23 @@ class AioHttp:
         counts = [budget.waiting for budget in tuple(self._budgets.values())]
         return {each: sum(count.get(each, 0) for count in counts) for each in Priority}
 
+    @property
+    def requests(self) -> Requests | None:
+        """How much of the budget is used, of the host that has the least left; None where nothing is counted.
+
+        Any thread may ask.
+        """
+        now, waiting = self._clock.monotonic(), sum(self.waiting.values())
+        counts = [used for each in tuple(self._budgets.values()) if (used := each.window.used(now)) is not None]
+        if not counts:
+            return Requests(0, self._limit, waiting) if self._limit is not None else None
+        return Requests(*max(counts, key=lambda each: each[0] / each[1]), waiting)
+
     async def send(self, exchange: Exchange[T]) -> T:
-        """Drive `exchange` to its end and return its result; throw it `ConnectionLost` where no answer comes."""
+        """Drive `exchange` to its end and return its result; throw it `ConnectionLost` where no answer comes.
+
+        Raise `Withdrawn` where a request was not sent because nobody wanted it any more.
+        """
         try:
             request = next(exchange)
             while True:
@@ -140,6 +156,8 @@ class AioHttp:
 
     async def _once(self, request: HttpRequest, flight: _Flight, attempt: int) -> HttpResponse:
         async with self.budget(urlsplit(request.url).netloc).turn(request.urgency) as budget:
+            if request.unless is not None and request.unless():
+                raise Withdrawn
             log.debug("> %s %s", request.method, request.url)
             response = await self._fetch(request, flight)
             log.debug("< %d, %d bytes", response.status, len(response.body))

@@ -70,6 +70,14 @@ class Window:
         own = self.limit - self.in_flight - len(self._answered)
         return min(own, self._left) if now < self._told_until else own
 
+    def used(self, now: float) -> tuple[int, int] | None:
+        """Return how many places are taken and how many there are; None where they are not counted. Any thread."""
+        if not self._heeds:
+            return None
+        # Nothing is forgotten here, as `room` would: that is the I/O thread's. A deque is copied in one step.
+        own = self.in_flight + sum(at + self._span > now for at in tuple(self._answered))
+        return (max(own, self.limit - self._left) if now < self._told_until else own), self.limit
+
     def may(self, priority: Priority, now: float) -> bool:
         """Return whether a request of this priority may go now."""
         return (

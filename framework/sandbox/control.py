@@ -8,6 +8,7 @@ POST   /_sandbox/step     play one instant (or `count`); answers when all is wri
                           that is played next, null at the end of the tape
 POST   /_sandbox/faults   {"fault": "drop", "stream": "trade_updates", "count": 1, ...}, or by a seed:
                           {"seed": 7, "rate": 0.05, "faults": ["drop", "duplicate"]}
+POST   /_sandbox/halts    {"symbol": "IBM", "minutes": 5}: it does not trade from now on; answers {"since", "until"}
 GET    /_sandbox/faults   the faults armed, known and made
 DELETE /_sandbox/faults   disarm all of them
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
@@ -43,6 +45,9 @@ def routes(market: Market) -> list[web.RouteDef]:
         armed(market, await _body(request))
         return web.json_response(faults_shown(market))
 
+    async def halt(request: web.Request) -> web.Response:
+        return web.json_response(await halted(market, await _body(request)))
+
     async def faults(_: web.Request) -> web.Response:
         return web.json_response(faults_shown(market))
 
@@ -55,6 +60,7 @@ def routes(market: Market) -> list[web.RouteDef]:
         web.get("/_sandbox/clock", _kind(clock)),
         web.post("/_sandbox/step", _kind(step)),
         web.post("/_sandbox/faults", _kind(arm)),
+        web.post("/_sandbox/halts", _kind(halt)),
         web.get("/_sandbox/faults", _kind(faults)),
         web.delete("/_sandbox/faults", _kind(clear)),
     ]
@@ -119,6 +125,12 @@ def armed(market: Market, body: dict[str, Any]) -> None:
         return
     options = dict(body)
     market.faults.arm(str(options.pop("fault", "")), **options)
+
+
+async def halted(market: Market, body: dict[str, Any]) -> dict[str, Any]:
+    """Halt the symbol that a request names, for `minutes` (5); raise `ConfigError`."""
+    made = await market.halt(str(body.get("symbol", "")), timedelta(minutes=float(body.get("minutes", 5))))
+    return {"symbol": made.symbol, "since": made.since.isoformat(), "until": made.until.isoformat()}
 
 
 def _kind(handler: Handler) -> Handler:

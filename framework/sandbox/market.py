@@ -44,20 +44,23 @@ import asyncio
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
 from framework.live.clock import WallClock
 from framework.model import Quote
 from framework.ports import Clock
+from framework.sandbox.actions import Halted
 from framework.sandbox.audience import Audience
 from framework.sandbox.clock import MarketClock
 from framework.sandbox.faults import Faults
 from framework.sandbox.ledger import Ledger
 from framework.sandbox.tape import Instant, Tape, made_quote
 
-PLAYED, CREDENTIALS = "played", "credentials"
+PLAYED, CREDENTIALS, HALTED = "played", "credentials", "halted"
+
+_NEXT = timedelta(microseconds=1)
 
 
 class Listener(Protocol):
@@ -145,6 +148,8 @@ class Market:
                 latest = max(latest, datetime.fromisoformat(body["at"]))
             if kind == PLAYED:
                 self._play(self.tape.at(datetime.fromisoformat(body["at"])))
+            elif kind == HALTED:
+                self.tape.halt(Halted(body["symbol"], *map(datetime.fromisoformat, (body["since"], body["until"]))))
             elif kind in self._listeners:
                 self._listeners[kind].restore(body)
         self.ledger.records.clear()
@@ -167,6 +172,20 @@ class Market:
             await self.flush()
             return instant
 
+    async def halt(self, symbol: str, length: timedelta) -> Halted:
+        """Halt a symbol from now on; in a running market it is told at once, in lock-step with the next step.
+
+        Raise `ConfigError` for a symbol that is not on the tape.
+        """
+        since = max(self.now(), self.played_at + _NEXT)
+        halted = Halted(symbol, since, since + length)
+        self.tape.halt(halted)
+        body = {"symbol": symbol, "since": halted.since.isoformat(), "until": halted.until.isoformat()}
+        self.ledger.append(HALTED, body)
+        if self.clock.speed is not None:
+            await self.step()
+        return halted
+
     async def flush(self) -> None:
         """Let every dialect write what it keeps, in the order of joining."""
         for listener in list(self._listeners.values()):
@@ -174,9 +193,10 @@ class Market:
 
     async def run(self) -> None:
         """Play the tape by the clock until it ends. In lock-step it is `step` that plays: this only returns."""
-        while self.clock.speed is not None and (instant := self.tape.after(self.played_at)) is not None:
-            await self.clock.until(instant.at)
-            await self.step()
+        while self.clock.speed is not None and (due := self.tape.next_at(self.played_at)) is not None:
+            await self.clock.until(due)
+            if self.tape.next_at(self.played_at) == due:  # a halt may have taken it off the tape
+                await self.step()
         self.is_over = self.tape.after(self.played_at) is None
 
     def _credentials(self, key: str, secret: str) -> tuple[str, str]:

@@ -65,8 +65,18 @@ async def serving(market: Market, dialects: Iterable[Routes], port: int = 0) -> 
     finally:
         playing.cancel()
         await asyncio.gather(playing, return_exceptions=True)
-        await runner.cleanup()
+        await _hung_up(runner)
         market.ledger.close()
+
+
+async def _hung_up(runner: web.AppRunner) -> None:
+    """End the server and all of its connections, those too whose client does not read what is still to be sent."""
+    connections = runner.server.connections if runner.server is not None else []
+    transports = [each.transport for each in connections if each.transport is not None]
+    await runner.cleanup()
+    for each in transports:
+        each.abort()
+    await asyncio.sleep(0)
 
 
 async def _played(market: Market) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 
@@ -19,8 +19,9 @@ from framework import intrabar
 from framework.calendar import Calendar
 from framework.columns import Columns, Instants, instant, moment
 from framework.errors import ConfigError
-from framework.model import Bar, Quote, Timeframe, Trade
+from framework.model import Bar, Halt, Quote, Split, Timeframe, Trade
 from framework.ports import Source
+from framework.sandbox.actions import Halted, adjusted, check, without
 
 HISTORY = timedelta(days=10)
 """How much of a source's past before its start is on the tape, as history that is not played."""
@@ -40,6 +41,8 @@ class Detail(enum.Enum):
 class Instant:
     """All that happens at one time: the bars that end, what was quoted and traded, how a session stands.
 
+    `halts` are those that begin or end now; `splits` come after all that was traded.
+
     `ranges` is what orders are matched against: each symbol's bar, or with `Detail.PATH` the stretch of
     its path that ends now; a bar that ends here is in `bars` in both, and `trades` are those of `bars`, with
     times of their own. `opens` tells the symbols whose
@@ -53,6 +56,8 @@ class Instant:
     trades: tuple[Trade, ...] = ()
     opens: frozenset[str] = frozenset()
     closes: bool = False
+    halts: tuple[Halt, ...] = ()
+    splits: tuple[Split, ...] = ()
 
 
 def made_quote(symbol: str, at: datetime, price: float, spread: float = 0.0) -> Quote:
@@ -77,7 +82,9 @@ class Tape:
     """The bars of one source or several: played from their start on, known before it as history.
 
     Several sources have bars of one length; `calendar`, and with it the sessions, is the first's.
-    `spread` is that of made quotes, a fraction of the price. Raise `ConfigError` where there is nothing
+    `spread` is that of made quotes, a fraction of the price. The bars of a symbol that is halted never
+    were. At a split's instant, between two sessions, holdings change; the bars are those that the sources
+    have, at the new prices from then on. Raise `ConfigError` where there is nothing
     to play, or where a path is asked for inside bars that have no fixed length.
     """
 
@@ -89,6 +96,8 @@ class Tape:
         quotes: Iterable[Quote] = (),
         detail: Detail = Detail.BAR,
         spread: float = 0.0002,
+        halts: Iterable[Halted] = (),
+        splits: Iterable[Split] = (),
     ) -> None:
         sources = [source] if isinstance(source, Source) else list(source)
         first = sources[0]
@@ -97,7 +106,7 @@ class Tape:
         self.detail, self.spread = detail, spread
         self.length = first.timeframe.length or timedelta(days=1)
         _check_sources(sources, detail)
-        self.bars: Mapping[str, Columns] = {
+        self.bars: dict[str, Columns] = {
             symbol: bars
             for each in sources
             for symbol, bars in each.history(history if each.start is not None else 0).items()
@@ -105,7 +114,12 @@ class Tape:
         self.symbols: tuple[str, ...] = tuple(self.bars)
         self._quotes = _by_time(quotes)
         self.opens_at = min(each.start or datetime.min.replace(tzinfo=UTC) for each in sources)
+        self.halts: tuple[Halted, ...] = ()
+        self.splits = tuple(sorted(splits, key=lambda each: each.at))
+        check(self.symbols, (), self.splits)
         self.instants = self._times()
+        for halted in halts:
+            self.halt(halted)
         if not len(self.instants):
             raise ConfigError(
                 f"the tape of {', '.join(self.symbols)} has nothing to play from {self.opens_at:%Y-%m-%d} on"
@@ -117,6 +131,15 @@ class Tape:
         first = min(bars.end[at] for bars in self.bars.values() for at in [self._first(bars)] if at < len(bars))
         return moment(first) - self.length
 
+    def halt(self, halted: Halted) -> None:
+        """Let a symbol be halted: what it would have traded and quoted meanwhile never is; raise `ConfigError`."""
+        check(self.symbols, (halted,), ())
+        symbol = halted.symbol
+        self.halts = (*self.halts, halted)
+        self.bars[symbol] = without(self.bars[symbol], halted, self.length)
+        self._quotes = {at: kept for at, each in self._quotes.items() if (kept := _unless(each, halted))}
+        self.instants = self._times()
+
     def fingerprint(self) -> str:
         """Return a hash of all that is played: a state file belongs to one tape."""
         digest = hashlib.sha256(f"{self.symbols}{self.timeframe}{self.detail}{self.opens_at}".encode())
@@ -124,6 +147,8 @@ class Tape:
             for each in fields(bars):
                 digest.update(getattr(bars, each.name).tobytes())
         digest.update(repr(sorted(self._quotes.items())).encode())
+        if self.halts or self.splits:
+            digest.update(repr((self.halts, self.splits)).encode())
         return digest.hexdigest()
 
     def after(self, at: datetime) -> Instant | None:
@@ -145,7 +170,14 @@ class Tape:
         made = (made_quote(each.symbol, at, each.close, self.spread) for each in ranges if each.symbol not in quoted)
         trades = [trade for bar in bars for trade in made_trades(bar, self.length)]
         opens = frozenset(each.symbol for each in ranges if self._is_first(each))
-        return Instant(at, bars, ranges, (*recorded, *made), tuple(trades), opens, self._is_close(at))
+        halts = tuple(told for each in self.halts for told in each.told if told.at == at)
+        splits = tuple(each for each in self.splits if each.at == at)
+        quotes = (*recorded, *made)
+        return Instant(at, bars, ranges, quotes, tuple(trades), opens, self._is_close(at), halts, splits)
+
+    def is_halted(self, symbol: str, at: datetime) -> bool:
+        """Return whether a symbol does not trade then."""
+        return any(each.symbol == symbol and each.since <= at < each.until for each in self.halts)
 
     def ended(self, symbol: str, at: datetime) -> Bar | None:
         """Return the bar of a symbol that ends exactly then."""
@@ -156,6 +188,10 @@ class Tape:
     def known(self, symbol: str, at: datetime) -> Columns:
         """Return a symbol's bars that have ended by then, the history before the start among them."""
         return self.bars[symbol].between(None, at)
+
+    def adjusted(self, symbol: str, bars: Columns, at: datetime) -> Columns:
+        """Return bars of a symbol as they are told at a time, adjusted for the splits that have been by then."""
+        return adjusted(bars, [each for each in self.splits if each.symbol == symbol and each.at <= at])
 
     def last(self, symbol: str, at: datetime) -> Bar | None:
         """Return the last bar of a symbol that has ended by then."""
@@ -205,7 +241,9 @@ class Tape:
         times = [ends, self._closes(ends)]
         if self.detail is Detail.PATH:
             times += [ends - self._back(share) for share in (0, 1, 2)]
-        times.append(np.array([instant(at) for at in self._quotes if at > self.opens_at], dtype="datetime64[us]"))
+        others = [*self._quotes, *(told.at for each in self.halts for told in each.told)]
+        others += [each.at for each in self.splits]
+        times.append(np.array([instant(at) for at in others if at > self.opens_at], dtype="datetime64[us]"))
         return np.unique(np.concatenate(times))
 
     def _closes(self, ends: Instants) -> Instants:
@@ -273,3 +311,8 @@ def _by_time(quotes: Iterable[Quote]) -> dict[datetime, tuple[Quote, ...]]:
         at = quote.at.astimezone(UTC)
         found[at] = (*found.get(at, ()), quote)
     return found
+
+
+def _unless(quotes: tuple[Quote, ...], halted: Halted) -> tuple[Quote, ...]:
+    """Return the quotes of an instant without those of a symbol that is halted then."""
+    return tuple(each for each in quotes if each.symbol != halted.symbol or not halted.since <= each.at < halted.until)

@@ -35,6 +35,7 @@ from feeds.alpaca.sandbox_book import Book as DataBook
 from feeds.alpaca.source import AlpacaBars
 from framework.app.sandbox import Sandbox
 from framework.columns import Columns
+from framework.engine.day_end import AtClose
 from framework.live import heard
 from framework.live.bridge import Bridge
 from framework.live.clock import VenueClock
@@ -43,11 +44,12 @@ from framework.live.records import LINK
 from framework.live.settings import Live
 from framework.live.stream import Pace
 from framework.live.transport import PATIENCE, AioHttp
-from framework.model import Timeframe
+from framework.model import Split, Timeframe
 from framework.ports import Clock, Emit, Session
 from framework.result import Result
 from framework.retries import Patience
 from framework.sandbox import streams
+from framework.sandbox.actions import Halted
 from framework.sandbox.market import Market
 from framework.sandbox.tape import Instant
 from framework.stage import Piece
@@ -81,9 +83,12 @@ class Scene:
     live: Live = field(default_factory=lambda: Live(session=SESSION, durable="OFF"))
     warmup: int = 0
     longer: tuple[Timeframe, ...] = ()
+    at_close: AtClose | None = None
+    halts: tuple[Halted, ...] = ()
+    splits: tuple[Split, ...] = ()
 
     def piece(self, venue: AlpacaVenue) -> Piece:
-        return Piece(self.strategy, dict(self.params), venue, CASH, 0.0, 0.0, None, (), None, True)
+        return Piece(self.strategy, dict(self.params), venue, CASH, 0.0, 0.0, None, (), None, True, self.at_close)
 
 
 @dataclass
@@ -285,6 +290,7 @@ def in_memory(scene: Scene, folder: Path) -> Played:
             bridge=lambda io: InlineBridge(loop),
             http=lambda name, clock, limit: _http(name)(name, clock, limit=limit, jitter=sandbox.chance),
             clock=lambda url: VenueClock(sandbox.market.now(), scene.speed, sandbox.clock),
+            is_seen=False,
         )
         try:
             result = trade(scene.piece(venue), [source], venue, scene.longer, scene.warmup, _no_need, scene.live, rig)
@@ -298,7 +304,8 @@ def _http(name: str) -> type[AioHttp]:
 
 
 async def _entered(scene: Scene) -> MemorySandbox:
-    sandbox = MemorySandbox(scene.tape, speed=scene.speed, seed=scene.seed, settings=scene.settings)
+    happens: Any = {"halts": scene.halts, "splits": scene.splits}
+    sandbox = MemorySandbox(scene.tape, speed=scene.speed, seed=scene.seed, settings=scene.settings, **happens)
     return await sandbox.__aenter__()
 
 

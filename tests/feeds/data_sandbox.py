@@ -21,7 +21,7 @@ from websockets.sync.client import ClientConnection, connect
 from feeds.alpaca.sandbox import routes
 from framework.columns import Columns
 from framework.model import Quote
-from framework.sandbox.control import stepped
+from framework.sandbox.control import halted, stepped
 from framework.sandbox.faults import Fault
 from framework.sandbox.market import Market
 from framework.sandbox.server import ServerThread
@@ -52,6 +52,10 @@ class Venue:
     def arm(self, fault: str, **options: Any) -> None:
         """Arm a fault."""
         self.server.call(lambda: self.market.faults.arm(fault, **options))
+
+    def halt(self, symbol: str, minutes: float) -> None:
+        """Halt a symbol from now on."""
+        self.server.wait(halted(self.market, {"symbol": symbol, "minutes": minutes}))
 
     def get(self, path: str, login: Mapping[str, str] = LOGIN, **query: Any) -> requests.Response:
         """Ask for data."""

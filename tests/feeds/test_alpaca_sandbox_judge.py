@@ -219,6 +219,21 @@ def test_its_stream_reads_every_kind_of_message():
         assert (kinds[10], told[10].high, told[10].timestamp) == ("Bar", 100.01, told[8].timestamp)
 
 
+def test_its_stream_reads_a_halt_and_its_end():
+    """Of a symbol that is halted on demand, with the codes of its tape."""
+    with sandbox({"AAPL": [100.0] * 6, "IBM": [50.0] * 6}) as venue:
+        stream, (found, handle) = stock_stream(venue), received()
+        stream.subscribe_trading_statuses(handle, "AAPL", "IBM")
+        with streaming(venue, stream):
+            venue.halt("AAPL", minutes=2)
+            venue.halt("IBM", minutes=1)
+            venue.step(8)
+            told = [found.get(timeout=10) for _ in range(4)]
+    assert [(each.symbol, each.status_code, each.reason_code) for each in told] == [
+        ("AAPL", "H", "T1"), ("IBM", "2", "T1"), ("IBM", "3", ""), ("AAPL", "T", "")
+    ]  # fmt: skip
+
+
 def test_its_raw_stream_hands_over_the_wires_messages():
     """Raw messages have the wire's names, and a time that MessagePack itself knows."""
     with sandbox(PRICES) as venue:

@@ -11,6 +11,17 @@ import pytest
 
 from feeds import SampleBars
 from framework.app.main import main
+from framework.errors import (
+    AuthenticationError,
+    ConfigError,
+    ConnectionLost,
+    ProtocolError,
+    RateLimited,
+    SwitchbackError,
+    Unsupported,
+)
+from framework.live.clock import WallClock
+from framework.live.journal import SqliteJournal
 
 STRATEGY = """
 import backtrader as bt
@@ -177,3 +188,41 @@ def test_an_exception_in_the_strategy_keeps_its_traceback(tmp_path: Path) -> Non
     (tmp_path / "faulty.py").write_text(STRATEGY + "\n    def stop(self):\n        1 / 0\n")
     with pytest.raises(ZeroDivisionError):
         main(["backtest", f"{tmp_path}/faulty.py", *short()])
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConfigError("a slip"), 2),
+        (Unsupported("no such order"), 2),
+        (AuthenticationError("alpaca", "a wrong key"), 2),
+        (ConnectionLost("alpaca", "no answer"), 1),
+        (RateLimited("alpaca", "too many", 30.0), 1),
+        (ProtocolError("alpaca", "what is this?"), 1),
+        (SwitchbackError("the disk is full"), 1),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_the_exit_code_says_whether_to_try_again(
+    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """2 is for what only the user can put right, 1 for what may have gone at the next start; each is one line."""
+
+    def fail(options: object) -> None:
+        raise error
+
+    monkeypatch.setattr("framework.app.journal.main", fail)
+    assert main(["journal"]) == code
+    assert capsys.readouterr().err == f"switchback: {str(error) or 'interrupted'}\n"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(sessions_folder: Path) -> None:
+    """`switchback journal mine --csv | head` ends quietly."""
+    SqliteJournal(sessions_folder / "mine.sqlite", WallClock()).close()
+    command = [sys.executable, "-m", "framework.app.main", "journal", "mine", "--csv"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    assert process.returncode == 0

@@ -18,7 +18,9 @@ from brokers.alpaca.settings import Settings
 from feeds.alpaca import sandbox as alpaca_data
 from framework.app.sandbox import DAY, SYMBOLS, sample
 from framework.live.transport import AioHttp
+from framework.model import Split
 from framework.ports import Source
+from framework.sandbox.actions import Halted
 from framework.sandbox.control import stepped
 from framework.sandbox.faults import Fault
 from framework.sandbox.market import Market
@@ -49,9 +51,11 @@ class MemorySandbox:
         detail: Detail = Detail.BAR,
         settings: Settings | None = None,
         quotes: Iterable[Any] = (),
+        halts: Iterable[Halted] = (),
+        splits: Iterable[Split] = (),
         limit: int | None = None,
     ) -> None:
-        tape = Tape(source or sample(SYMBOLS, DAY, seed), detail=detail, quotes=quotes)
+        tape = Tape(source or sample(SYMBOLS, DAY, seed), detail=detail, quotes=quotes, halts=halts, splits=splits)
         loop = asyncio.get_running_loop()
         self.clock = LoopClock(loop, tape.starts_at)
         self.chance = Random(seed).random

@@ -114,7 +114,8 @@ def test_the_journal_shows_the_same_lines_afterwards(
 ) -> None:
     """The list of sessions, the story, a kind, the end of it, the lives of the orders, and JSON."""
     main(["live", strategy, "--sandbox", "--bars", bars, "--session", "mine"])
-    told = capsys.readouterr().err
+    told, _, doctor = capsys.readouterr().err.partition("\n")[::-1]
+    assert doctor == "doctor: 14 checks passed"
     assert main(["journal"]) == 0
     assert "mine\n  sandbox ...0000, 1 run, over" in capsys.readouterr().out
     assert main(["journal", "mine"]) == 0

@@ -375,7 +375,7 @@ class World(Bridge):
         broker.setcash(CASH)
         broker.connect("test", self.runs, self.send, records, self.limits, UTC)
         broker.halted.update(dict.fromkeys(self.model.halted, "news"))
-        broker.barred = lambda: "no more today" if self.model.barred else ""
+        broker.refusals.append(self._barring)
         cerebro.setbroker(broker)
         cerebro.addstrategy(strategy, world=self)
         cerebro.addanalyzer(Recorder, _name="recorder")
@@ -384,13 +384,17 @@ class World(Bridge):
         )
         cerebro.run()
 
-    def _restored(self, owner: Any, datas: Any, past: Past) -> None:
+    def _barring(self, order: Any) -> str:
+        return "no more today" if self.model.barred and not self.broker.only_reduces(order) else ""
+
+    def _restored(self, owner: Any, datas: Any, past: Past) -> dict[str, float]:
         resume(self.broker, owner, datas, past)
         self._as_journalled(past)
         for update in self._missed(past):
             self.learn(update)
             self.broker.take(update)
         self._begin()
+        return {}
 
     def _as_journalled(self, past: Past) -> None:
         """Let the model know what the journal knows, and no more: the rest is missed news."""

@@ -269,7 +269,7 @@ def test_what_was_missed_is_told_when_the_line_is_up_again(stage: Stage) -> None
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("why", ["SPY is halted (news): no position is opened in it", "the switch is off"])
+@pytest.mark.parametrize("why", ["SPY is halted at its exchange (news); exits and cancels pass", "the switch is off"])
 def test_no_position_is_opened_in_a_halted_symbol_or_by_a_barred_session(stage: Stage, why: str) -> None:
     """The reason is the order's; an exit goes."""
     stage.instant(0, "SPY", "IBM")
@@ -279,7 +279,7 @@ def test_no_position_is_opened_in_a_halted_symbol_or_by_a_barred_session(stage: 
         if "halted" in why:
             strategy.broker.halted["SPY"] = "news"
         else:
-            strategy.broker.barred = lambda: why
+            strategy.broker.refusals.append(lambda order: "" if strategy.broker.only_reduces(order) else why)
         strategy.buy(size=1)
         strategy.sell(size=5)
 

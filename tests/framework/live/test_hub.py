@@ -17,6 +17,7 @@ from framework.live.slices import Slicer
 from framework.model import (
     Bar,
     Fill,
+    Halt,
     Link,
     OrderGroup,
     OrderRequest,
@@ -280,3 +281,22 @@ def test_idle_is_when_the_engine_has_dealt_with_all_and_every_answer_is_there() 
         return [*seen, idle.done()]
 
     assert on_hub(steps, gathers=True) == [False, False, True]
+
+
+def test_an_instant_goes_without_a_symbol_that_is_halted() -> None:
+    """At once, when the halt is told, and from then on; the engine hears of it first."""
+
+    async def steps(hub: Hub, desk: Desk, clock: VirtualClock) -> list[Any]:
+        hub.emit(bar("SPY"))
+        assert news(hub) == []
+        hub.emit(Halt("IBM", T0 - timedelta(minutes=1), True, "T1"))
+        first = news(hub)
+        hub.emit(bar("SPY", 1))
+        hub.emit(Halt("IBM", T0, False))
+        hub.emit(bar("SPY", 2))
+        return [*first, *news(hub)]
+
+    told = on_hub(steps)
+    assert [each.bars[0].symbol if isinstance(each, Instant) else each.is_halted for each in told] == [
+        True, "SPY", "SPY", False
+    ]  # fmt: skip

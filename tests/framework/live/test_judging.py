@@ -70,7 +70,8 @@ STANDINGS = [
     (Limits(symbols=("SPY", "IBM")), {}, None, "limit symbols: SPX was asked for, only SPY, IBM may be traded"),
     (Limits(), {"age": 0.0}, {"age": 31.0},
      "limit stale: the prices are 31 s old, no position is opened on stale data"),
-    (Limits(), {"halted": ""}, {"halted": "news"}, "SPY is halted (news): no position is opened in it"),
+    (Limits(), {"halted": None}, {"halted": "news"}, "SPY is halted at its exchange (news); exits and cancels pass"),
+    (Limits(), {"halted": None}, {"halted": ""}, "SPY is halted at its exchange (); exits and cancels pass"),
     (Limits(), {"barred": ""}, {"barred": "halted by hand"}, "halted by hand"),
 ]  # fmt: skip
 

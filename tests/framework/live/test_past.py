@@ -72,7 +72,7 @@ def test_what_was_taken_over_stands_between_the_fills() -> None:
 def test_what_the_limits_count_is_in_the_journal() -> None:
     """When each order and change was sent, as what a changed order may stand, and the last day."""
     larger = OrderRequest("s-1-1.1", "SPY", Side.BUY, OrderType.MARKET, quantity=30)
-    day = {"date": "2026-10-05", "value": 1_000.0, "lost": 0.0}
+    day = {"value": 1_000.0, "lost": 0.0}
     found = past(start(1), intent("s-1-1", "s-1-2"), (REPLACE, "s-1-1", {"request": larger}), (DAY, "2026-10-05", day))
     assert found.sent == [AT + timedelta(minutes=each) for each in (2, 2, 3)]
     assert [each.quantity for each in found.versions["s-1-1"].all] == [10, 30]

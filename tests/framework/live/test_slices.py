@@ -167,3 +167,23 @@ def test_late_is_what_comes_after_its_time(arrivals):
         for each in slicer.add(bar(symbol, minute), now):
             assert each.is_late == (each.at <= latest)
             latest = max(latest, each.at)
+
+
+def test_a_symbol_that_is_halted_is_not_waited_for():
+    """But for the minute in which that began; after the halt it is awaited again."""
+    slicer = Slicer(["A", "B"])
+    slicer.add(bar("A", 1), 0.0)
+    assert slicer.excuse("B", OPEN + timedelta(seconds=50), 0.1) == []
+    assert shown(slicer.add(bar("B", 1), 0.2)) == ["1 AB"]
+    assert shown(slicer.add(bar("A", 2), 60.0)) == ["2 A"]
+    slicer.expect_again("B")
+    assert slicer.add(bar("A", 3), 120.0) == []
+    assert shown(slicer.add(bar("B", 3), 120.1)) == ["3 AB"]
+
+
+def test_what_waits_for_a_symbol_goes_when_it_is_halted():
+    """A halt may be told late; a bar that comes all the same is never dropped."""
+    slicer = Slicer(["A", "B"])
+    slicer.add(bar("A", 2), 0.0)
+    assert shown(slicer.excuse("B", OPEN + timedelta(minutes=1), 0.1)) == ["2 A"]
+    assert shown(slicer.add(bar("B", 2), 0.2)) == ["2 B late"]

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from framework.errors import ConfigError, ConnectionLost
 from framework.live.clock import VirtualClock, WallClock
+from framework.live.status import Requests
 from framework.live.transport import AioHttp
 from framework.ports import AsyncHttp
 from framework.retries import Patience
@@ -447,3 +448,15 @@ def test_log_shows_the_traffic_and_no_secret(caplog):
     lines = [record.getMessage() for record in caplog.records if record.name == "switchback.http"]
     assert lines[:2] == [f"> GET {url}/p", "< 503, 2 bytes"]
     assert "s3cr3t" not in caplog.text
+
+
+def test_the_budget_can_be_looked_at_from_another_thread():
+    """How much is used of the host that has the least left, and how many wait; nothing where nothing is counted."""
+
+    async def scenario(server, http):
+        before = http.requests
+        await http.send(one("GET", server.url))
+        return before, await asyncio.to_thread(lambda: http.requests)
+
+    assert play(scenario, limit=50) == (Requests(0, 50), Requests(1, 50))
+    assert play(scenario, limit=None) == (None, None)

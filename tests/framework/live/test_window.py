@@ -204,3 +204,17 @@ def test_settings_that_let_nothing_pass_are_refused(wrong):
     """Before anything runs."""
     with pytest.raises(ConfigError, match="give a limit"):
         Window(**wrong)
+
+
+def test_what_is_used_is_told_without_changing_anything():
+    """In flight and answered within the minute, or more where the venue says that others use the account too."""
+    window = Window(10)
+    for _ in range(3):
+        window.take()
+    window.end(0.0)
+    assert window.used(1.0) == (3, 10)
+    assert window.used(70.0) == (2, 10)
+    assert window.used(1.0) == (3, 10)
+    window.hear(Allowance(remaining=4, resets_in=30), 2.0)
+    assert window.used(3.0) == (7, 10)
+    assert Window(None).used(0.0) is None
