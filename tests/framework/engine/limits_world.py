@@ -577,7 +577,8 @@ class Asks(bt.Strategy):
         """What an exit meets that waits: the count, the collar, and all of it where it is larger than its entry."""
         model = self.model
         if child.sizes[0] <= entry.sizes[0]:
-            return model.crowded(now, gathered, len(model.open())) | model.collared(child)
+            barred = {"barred"} if model.barred and not model.reduces(child, child.sizes[0]) else set()
+            return barred | model.crowded(now, gathered, len(model.open())) | model.collared(child)
         if model.reduces(child, child.sizes[0]):
             turns = model.turns_round(child, child.sizes[0] - entry.sizes[0])
             return model.collared(child) | ({"position_value"} if turns else set())
