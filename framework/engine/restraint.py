@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
@@ -51,7 +52,8 @@ class Restraint:
 
     def change_refusal(self, order: Any, request: OrderRequest, *, is_resized: bool) -> str:
         """Return why an open order may not be changed into `request`, "" where it may."""
-        filled, now = abs(order.executed.size), self._standing(order, self._broker.barred(order))
+        filled = abs(order.executed.size)
+        now = self._standing(order, self._broker.barred(_sized(order, _left(request, filled))))
         if is_resized:
             gone = filled + sum(abs(each.executed.size) for each in self._paired(order) if each is not order)
             was = [_left(each, gone) for each in self._all(order)]
@@ -333,6 +335,14 @@ class Restraint:
 
 def _side(order: Any) -> Side:
     return Side.BUY if order.isbuy() else Side.SELL
+
+
+def _sized(order: Any, request: OrderRequest) -> Any:
+    """Return an order as it would be for what is left of a request: whoever bars orders looks at its size."""
+    sized = copy(order)  # not its `clone`: that counts its fills as told
+    if request.quantity is not None:
+        sized.size = request.quantity if order.isbuy() else -request.quantity
+    return sized
 
 
 def _left(request: OrderRequest, filled: float) -> OrderRequest:
