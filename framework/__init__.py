@@ -12,13 +12,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from framework.live.limits import Limits
     from framework.live.settings import Live
     from framework.result import Result
     from framework.runner import run
 
-__all__ = ["Live", "Result", "run"]
+__all__ = ["Limits", "Live", "Result", "run"]
 
-_WHERE = {"Live": "framework.live.settings", "Result": "framework.result", "run": "framework.runner"}
+_WHERE = {
+    "Limits": "framework.live.limits",
+    "Live": "framework.live.settings",
+    "Result": "framework.result",
+    "run": "framework.runner",
+}
 
 
 def __getattr__(name: str) -> Any:

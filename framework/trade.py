@@ -143,7 +143,7 @@ def trade(
         account: Snapshot = ground.io.call(ground.hub.snapshot(TRIES))
         check_account(venue, account, live.real_money, ground.past)
         cash, word = allotment(piece.cash, account, ground.past)
-        start = _start(piece, sources, venue, account, cash, ground.past)
+        start = _start(piece, sources, venue, account, cash, live, ground.past)
         ground.records.commit([(START, ground.name, start)])
         ground.records.tell()
         ground.io.call(ground.hub.trade(ground.past.resumed()))
@@ -290,7 +290,7 @@ class _Session:
         """Run the strategy until the session ends."""
         cerebro, datas = self._staged()
         broker: LiveBroker = cerebro.broker
-        self.ground.lookout.attend(broker, datas, None if self.ground.is_told else self.ground.records)
+        self.ground.lookout.attend(broker, datas)
         try:
             with attention():
                 (strategy,) = cerebro.run()
@@ -318,7 +318,10 @@ class _Session:
         ]
         broker = funded(LiveBroker(rules=self.venue.rules), self.piece, self.cash)
         ground = self.ground
-        broker.connect(ground.name, ground.past.run + 1, ground.hub.bridge.send, ground.records)
+        day = self.feeds[0].calendar.zone
+        broker.connect(
+            ground.name, ground.past.run + 1, ground.hub.bridge.send, ground.records, self.live.limits, day
+        )  # fmt: skip
         orders = self._orders()
         cast(cerebro, self.piece, zip(datas, self.feeds, strict=True), broker, orders.day_end)
         ownership = Ownership(broker, ground.records)
@@ -411,6 +414,7 @@ def _start(
     venue: LiveVenue,
     account: Snapshot,
     cash: float,
+    live: Live,
     past: Past,
 ) -> Mapping[str, Any]:
     return {
@@ -424,6 +428,7 @@ def _start(
         "cash": cash,
         "commission": _rate(piece.commission),
         "symbols": [symbol for source in sources for symbol in source.symbols],
+        "limits": live.limits.body(),
     }
 
 

@@ -45,6 +45,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--adopt", metavar="A,B", help="take over what the account holds of these")
     run.add_argument("--until", choices=("close",), help="end with the trading day; default: run until stopped")
     run.add_argument("--grace", type=float, metavar="S", help="seconds to wait for a minute's other bars; 0.25")
+    run.add_argument(
+        "--limit", dest="limits", metavar="NAME=VALUE", action="append", default=[],
+        help="what it may not go beyond, such as order_value=5000 or symbols=AAPL,TSLA; may be repeated",
+    )  # fmt: skip
     add_params(parser)
     telling.add_options(parser)
 
@@ -153,20 +157,23 @@ def _played(options: argparse.Namespace, symbols: tuple[str, ...]) -> list[Sourc
 
 def _live(options: argparse.Namespace, watch: Callable[[Status], None] | None = None) -> Live:
     from framework.app.options import listed
+    from framework.live.limits import Limits
     from framework.live.settings import Live
 
     grace = {} if options.grace is None else {"grace": options.grace}
     return Live(
         session=options.session, adopt=tuple(listed(options.adopt)), real_money=options.yes_real_money,
-        until=options.until, trade_log=options.trade_log, watch=watch, **grace,
+        until=options.until, trade_log=options.trade_log, watch=watch, limits=Limits.parse(options.limits), **grace,
     )  # fmt: skip
 
 
 def _check(options: argparse.Namespace) -> None:
     """Raise `ConfigError` where options do not go together; ask for the account's number where it is real money."""
     from framework.errors import ConfigError
+    from framework.live.limits import Limits
     from framework.wire import is_on_this_machine
 
+    Limits.parse(options.limits)
     if options.sandbox is not OWN:
         for name in ("bars", "day", "speed"):
             if getattr(options, name) is not None:

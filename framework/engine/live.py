@@ -19,10 +19,12 @@ from framework.engine.live_data import LiveData, Row, last_time, number, row
 from framework.engine.oversight import Left, Orders, Oversight
 from framework.engine.splitting import sentence, split_feed, split_ledger, split_window
 from framework.engine.timers import Zoned
+from framework.engine.translate import symbol_of
 from framework.live.bridge import Bridge
 from framework.live.clock import pace
 from framework.live.commands import End, Idle, Instant, Leave
 from framework.live.ending import Stop, ended_by_interrupt
+from framework.live.missed import Missed
 from framework.live.records import BARS, HALT, LINK, REMARK, REVISION, SPLIT, Records
 from framework.live.windows import Growing, ending
 from framework.model import (
@@ -39,9 +41,6 @@ from framework.model import (
     Trade,
 )  # fmt: skip
 from framework.ports import Clock
-
-FRESH = 30.0
-"""Seconds after its end from which on a bar is no news of the market as it is: then no position is opened on it."""
 
 LATEST = 3.0
 """Seconds after its end that a longer bar waits for its last minute, where no other bar says that it will not come."""
@@ -143,6 +142,7 @@ class Loop:
         self._at: datetime | None = None
         self._latest: datetime | None = None
         self._write_at: float | None = None
+        self._missed = Missed()
         self.oversight = Oversight(
             line.orders, self._broker, strategies[0], line.clock, line.records, is_told=line.is_told
         )
@@ -156,6 +156,7 @@ class Loop:
             if self._is_over:
                 return
         self._restored()
+        self._broker.begin()
 
     def _restored(self) -> None:
         """Give the broker what an earlier run left: before the first `next`, and when there are prices."""
@@ -243,6 +244,7 @@ class Loop:
 
     def _instant(self, told: Instant) -> None:
         """Play the bars of an instant, and before them the longer bars that have ended since."""
+        self._broker.restraint.begin_day(told.at)
         for end in ending(self._all_windows(), told.at - timedelta(microseconds=1)):
             self._play(end, self._complete(end))
         for bar in told.bars:
@@ -254,6 +256,8 @@ class Loop:
     def _play(self, at: datetime, bars: Iterable[Bar], updates: Iterable[OrderUpdate] = ()) -> None:
         rows = {self._datas[bar.symbol, bar.timeframe]: row(bar) for bar in bars}
         ahead = {data: each for data, each in rows.items() if each[0] > last_time(data)}
+        if ahead and not self._late(at):
+            self._tell_missed()
         self._at = self._latest = at
         try:
             self._fresh_or_not(at, ahead)
@@ -343,6 +347,8 @@ class Loop:
                     (self._down.discard if is_up else self._down.add)(stream)
                 self._line.records.append(LINK, stream, {"is_up": is_up, "reason": reason})
                 self._say(f"{stream}: {'up' if is_up else f'down ({reason})'}", news)
+                if is_up and not self._down:
+                    self._tell_missed()
             case Revision(bar, was):
                 self.tally.revisions += 1
                 self._line.records.append(REVISION, bar.symbol, {"bar": bar, "was": was})
@@ -409,14 +415,26 @@ class Loop:
     def _fresh_or_not(self, at: datetime, rows: Mapping[LiveData, Row]) -> None:
         """Let the feeds know whether these bars are those of now."""
         late = self._late(at)
-        self.tally.stale += late > 0 and bool(rows)
+        if late > 0 and rows:
+            self.tally.stale += 1
+            self._missed = self._missed.with_instant(at, [symbol_of(data) for data in rows])
         for data in rows:
             data.become(LiveData.DELAYED if late > 0 else LiveData.LIVE)
+
+    def _tell_missed(self) -> None:
+        """Tell what was missed, once it has been played; what is asked for in answer still meets the last of it."""
+        missed, self._missed = self._missed, Missed()
+        if missed.until is not None:
+            before, self._at = self._at, missed.until
+            try:
+                self._told(Remark(missed.told(self._cerebro.p.tz)))
+            finally:
+                self._at = before
 
     def _late(self, at: datetime) -> float:
         """Return how many seconds too old is what ended at `at`; 0 where it is fresh."""
         age = (self._line.clock.now() - at).total_seconds()
-        return age if age > FRESH * max(pace(self._line.clock), 1.0) else 0.0
+        return age if age > self._broker.restraint.limits.stale * max(pace(self._line.clock), 1.0) else 0.0
 
     def _lateness(self, data: Any) -> float:
         """Return by how many seconds the prices are too old to open a position on, 0 where they are those of now."""

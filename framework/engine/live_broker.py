@@ -9,28 +9,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import backtrader as bt
 
 from framework.engine.booking import book
 from framework.engine.live_data import last_time, number
+from framework.engine.restraint import Restraint
 from framework.engine.ruled import WARMING_UP, RuledBroker, round_price
 from framework.engine.splitting import Changes
 from framework.engine.tickets import Ticket, grouped, kind
 from framework.engine.translate import order_request, symbol_of
+from framework.engine.worth import worth
 from framework.errors import ConfigError, Unsupported
 from framework.live.commands import Cancel, Replace, Submit
 from framework.live.identity import ClientOrderId
 from framework.live.journal import Record
+from framework.live.limits import NO_LIMITS, Limits
 from framework.live.records import CANCEL, INTENT, REFUSED, REPLACE, UPDATE, Records
+from framework.live.versions import Versions
 from framework.model import OrderGroup, OrderStatus, OrderUpdate
 
 Send = Callable[..., None]
 """Has commands (`framework.live.commands.Command`) carried out."""
-
-HALTED = "{symbol} is halted at its exchange ({why}); exits and cancels pass"
-STALE = "the prices are {age:.0f} s old: no position is opened on stale data"
 
 _ENDS = {
     OrderStatus.FILLED: bt.Order.Completed,
@@ -58,19 +60,30 @@ class LiveBroker(RuledBroker):
         self.splits: set[str] = set()
         """The names of the splits that the ledger has been through."""
         self.changes = Changes()
+        self.restraint = Restraint(self)
         self._orders: dict[str, Any] = {}
         self._ids: dict[int, str] = {}
         self._changes: dict[int, int] = {}
-        self._changing: dict[int, int] = {}
         self.say: Callable[[str], None] = lambda text: None
         """Tells the user and the strategy something."""
+        self._unsaid: list[str] = []
+        self._is_saying = False
         self._leaving: list[Any] = []
         self._together: dict[int, frozenset[int]] = {}
         self._is_valued = True
 
-    def connect(self, session: str, run: int, send: Send, records: Records) -> None:
-        """Say where orders go, and what their ids are made of."""
+    def connect(
+        self,
+        session: str,
+        run: int,
+        send: Send,
+        records: Records,
+        limits: Limits = NO_LIMITS,
+        zone: tzinfo = UTC,
+    ) -> None:
+        """Say where orders go, what their ids are made of, and what they keep to; `zone` is the trading day's."""
         self._session, self._run, self._send, self._records = session, run, send, records
+        self.restraint = Restraint(self, limits, zone)
 
     # -- what a strategy asks for
 
@@ -93,19 +106,41 @@ class LiveBroker(RuledBroker):
         if client_order_id not in self._orders:
             return False
         self._records.append(CANCEL, client_order_id, {})
+        self.restraint.note_ending(order)
         self._send(Cancel(client_order_id))
+        return True
+
+    def _is_withdrawn(self, order: Any) -> bool:
+        """Take back an order that has not left yet, also one that is paid for already."""
+        if super()._is_withdrawn(order):
+            return True
+        parent = getattr(order.parent, "ref", order.ref)
+        family = [each for each in self._leaving if getattr(each.parent, "ref", each.ref) == parent]
+        if all(each.ref != order.ref for each in family):
+            return False
+        self._pchildren.pop(parent, None)
+        for each in family:
+            self._leaving.remove(each)
+            each.cancel()
+            self.notify(each)
         return True
 
     def replace(
         self, order: Any, *, size: float | None = None, price: float | None = None, plimit: float | None = None
     ) -> None:
-        """Change an open order at the venue: its size, price or limit; it stays the same order for the strategy."""
+        """Change an open order at the venue: its size, price or limit; it stays the same order for the strategy.
+
+        Where a limit of the session is in the way it stays as it is, and a remark says why.
+        """
         client_order_id = self._ids.get(order.ref, "")
         mine = self._orders.get(client_order_id)
         if mine is None:
             raise ConfigError(f"order {order.ref} is not open; it cannot be replaced")
         request = self._changed(mine, size, price, plimit)
-        self._changing[mine.ref] = self._changing.get(mine.ref, 0) + 1
+        if why := self.restraint.change_refusal(mine, request, is_resized=size is not None):
+            self._unsaid.append(f"order {client_order_id} stays as it is: {why}")
+            return
+        self.restraint.note_change(mine, request)
         self._records.commit([(REPLACE, client_order_id, {"request": request})])
         self._send(Replace(client_order_id, request))
 
@@ -128,8 +163,12 @@ class LiveBroker(RuledBroker):
 
     def depart(self) -> None:
         """Send what was asked for in this callback: journalled first, all of it in one write."""
-        if not self.submitted and not self._leaving:  # `next` may have let them through already
-            return
+        if self.submitted or self._leaving:  # `next` may have let them through already
+            self._depart()
+        if self._unsaid and not self._is_saying:
+            self._say()
+
+    def _depart(self) -> None:
         self.check_submitted()
         leaving, self._leaving = self._leaving, []
         groups = [self._made(orders) for orders in grouped(leaving, self._ocos)]
@@ -137,6 +176,16 @@ class LiveBroker(RuledBroker):
             self._records.commit([self._intent(group, orders) for group, orders in groups])
             self._send(*(Submit(group) for group, _ in groups))
             self._records.tell()
+
+    def _say(self) -> None:
+        """Tell what came up in this callback; what its telling brings up is told after the next one."""
+        unsaid, self._unsaid = self._unsaid, []
+        self._is_saying = True
+        try:
+            for text in unsaid:
+                self.say(text)
+        finally:
+            self._is_saying = False
 
     def _made(self, orders: Sequence[Any]) -> tuple[OrderGroup, Sequence[Any]]:
         requests = []
@@ -147,6 +196,7 @@ class LiveBroker(RuledBroker):
             requests.append(order_request(order, symbol_of(order.data), client_order_id))
         refs = frozenset(order.ref for order in orders)
         self._together.update(dict.fromkeys(refs, refs))
+        self.restraint.note_sent(kind(orders), orders)
         return OrderGroup(tuple(requests), kind(orders), self.getposition(orders[0].data).size), orders
 
     def _intent(self, group: OrderGroup, orders: Sequence[Any]) -> Record:
@@ -156,7 +206,9 @@ class LiveBroker(RuledBroker):
     def _changed(self, order: Any, size: float | None, price: float | None, plimit: float | None) -> Any:
         rules, symbol, buys = self.p.rules, symbol_of(order.data), order.isbuy()
         self._changes[order.ref] = change = self._changes.get(order.ref, 0) + 1
-        request = order_request(order, symbol, str(ClientOrderId(self._session, self._run, order.ref, change)))
+        name = str(ClientOrderId(self._session, self._run, order.ref, change))
+        asked = self.restraint.last(order)  # a change of the price is none of the size that was changed before it
+        request = order_request(order, symbol, name) if asked is None else replace(asked, client_order_id=name)
         if size is not None:
             request = replace(request, quantity=abs(size))
         limit = price if plimit is None and request.stop_price is None else plimit
@@ -175,11 +227,13 @@ class LiveBroker(RuledBroker):
             return
         self._records.append(UPDATE, update.client_order_id, {"update": update})
         self._tell(order, update)
+        if update.fill is not None:
+            self._watch()
 
     def _tell(self, order: Any, update: OrderUpdate) -> None:
         status = update.status
-        if update.replaces:
-            self._replaced(order, update.client_order_id)
+        if self.restraint.note_update(order, update):
+            self.say(f"order {update.client_order_id} was changed at the venue, and goes on there as it is now")
         if status in _QUIET and update.fill is None:
             return
         if status is not OrderStatus.REJECTED and order.status in (order.Created, order.Submitted):
@@ -190,13 +244,6 @@ class LiveBroker(RuledBroker):
             self._ended(order, update)
         if not order.alive():
             self._gone(order, update.client_order_id)
-
-    def _replaced(self, order: Any, client_order_id: str) -> None:
-        """Say that an order goes on as another one at the venue, where nobody here has asked for that."""
-        if self._changing.get(order.ref):
-            self._changing[order.ref] -= 1
-        else:
-            self.say(f"order {client_order_id} was changed at the venue, and goes on there as it is now")
 
     def _accepted(self, order: Any) -> None:
         """Tell that an order is accepted, and before it those of its bracket that were made before it.
@@ -241,6 +288,7 @@ class LiveBroker(RuledBroker):
     def _gone(self, order: Any, client_order_id: str) -> None:
         """Forget an order that is over; the others of an OCO that was sent piece by piece end with it."""
         del self._orders[client_order_id]
+        self.restraint.note_gone(order)
         leader, together = self._ocos.get(order.ref), self._together.get(order.ref, frozenset())
         for each in [] if leader is None else list(self._orders.values()):
             if self._ocos.get(each.ref) == leader and each.ref not in together:
@@ -255,19 +303,14 @@ class LiveBroker(RuledBroker):
         """Tell of an order; one that ends without having left is a decision of ours, which the journal keeps."""
         super().notify(order)
         reason = str(order.info.get("reason", "")) or order.getstatusname()
-        if not order.alive() and order.ref not in self._ids and reason != WARMING_UP:
+        is_over = not order.alive() and order.status != order.Completed  # an earlier run's fills are none
+        if is_over and order.ref not in self._ids and reason != WARMING_UP:
             what = f"{order.ordtypename().lower()} {abs(order.created.size):g} {order.getordername()}"
             self._records.append(REFUSED, symbol_of(order.data), {"order": what, "reason": reason})
 
     def _refusal(self, order: Any) -> str:
         why = super()._refusal(order)
-        halt = self.halted.get(symbol_of(order.data))
-        if halt is not None and not why and not self._reduces(order):
-            return HALTED.format(symbol=symbol_of(order.data), why=halt)
-        late = self.age(order.data)
-        if why or late <= 0 or self._reduces(order):
-            return why
-        return STALE.format(age=late)
+        return why if why or self._is_overruled else self.restraint.refusal(order)
 
     def _objection(self, order: Any) -> str:
         """Leave to the venue what only the venue can know."""
@@ -286,10 +329,50 @@ class LiveBroker(RuledBroker):
         super().next()
         self.positions.update(hidden)
         self._is_valued = True
+        self._watch()
 
-    def _reduces(self, order: Any) -> bool:
-        held = self.getposition(order.data).size
-        return bool(held * order.size < 0 and abs(order.size) <= abs(held))
+    def begin(self) -> None:
+        """Begin, when the warm-up is over and what an earlier run left is there."""
+        self.revalue()
+        self.restraint.begin()
+        self._watch()
+
+    def _watch(self) -> None:
+        """See whether the day has lost too much."""
+        if text := self.restraint.watch():
+            self._unsaid.append(text)
+
+    # -- what the session's limits ask
+
+    def barred(self, order: Any) -> str:
+        """Return why an order of the strategy's is not to be taken, whatever the limits say."""
+        return self._barred(order)
+
+    def now(self) -> datetime:
+        """Return the session's time."""
+        return self._records.now()
+
+    def journal(self, kind: str, key: str, body: Mapping[str, Any]) -> None:
+        """Write a record, and return when it is on the disk."""
+        self._records.commit([(kind, key, body)])
+        self._records.tell()
+
+    def worth(self) -> float:
+        """Return what the session is worth at the last prices; what a strategy sees of it is left as it is."""
+        return self.get_value() if self._is_valued else worth(self)
+
+    def leaving(self) -> Sequence[Any]:
+        """Return the orders that are about to leave."""
+        return [*self._leaving, *self.submitted]
+
+    def gathering(self, parent: Any) -> Sequence[Any]:
+        """Return what is there of a bracket that has not been sent yet."""
+        return list(self._pchildren.get(parent.ref, ()))
+
+    def pair(self, order: Any) -> int:
+        """Return what orders that cancel each other have in common, 0 for one alone."""
+        leader = int(self._ocos.get(order.ref, order.ref))
+        return leader if leader != order.ref or self._leads(order) else 0
 
     # -- what an earlier run left
 
@@ -306,10 +389,11 @@ class LiveBroker(RuledBroker):
             order.accept(self)
         return told
 
-    def reopen(self, order: Any, client_order_id: str) -> None:
+    def reopen(self, order: Any, client_order_id: str, versions: Versions | None = None) -> None:
         """Take an order of an earlier run for one of this run's, where it is open still; the strategy hears of it."""
         if order.alive():
             self._orders[client_order_id], self._ids[order.ref] = order, client_order_id
+            self.restraint.note_versions(order, versions)
             self.notify(order)
 
     def get_value(self, datas: Any = None, mkt: bool = False, lever: bool = False) -> float:

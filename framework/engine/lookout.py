@@ -9,7 +9,7 @@ import functools
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,10 @@ from framework.columns import moment
 from framework.engine.dates import num2date
 from framework.engine.live_data import LiveData
 from framework.engine.translate import symbol_of
+from framework.engine.worth import worth
 from framework.live.journal import Record
 from framework.live.publishing import Publisher
-from framework.live.records import DAY, UPDATE, Records
+from framework.live.records import UPDATE
 from framework.live.standing import Figures, Mark, Standing, together
 from framework.live.status import OVER, RUNNING, STARTING, WARMING_UP, Requests, Status, known
 from framework.ports import Clock
@@ -55,8 +56,6 @@ class Lookout:
         self._state, self._reason = STARTING, ""
         self._broker: Any = None
         self._datas: list[LiveData] = []
-        self._days: Records | None = None
-        self._worth: float | None = None
 
     @property
     def state(self) -> str:
@@ -69,9 +68,9 @@ class Lookout:
             self._heard.append((at, record))
             self._is_stirred |= record[0] == UPDATE
 
-    def attend(self, broker: Any, datas: Iterable[LiveData], days: Records | None) -> None:
-        """Say whose cash and prices are seen, and where the days' beginnings are written down, if they are."""
-        self._broker, self._datas, self._days = broker, [each for each in datas if not each.p.is_made], days
+    def attend(self, broker: Any, datas: Iterable[LiveData]) -> None:
+        """Say whose cash and prices are seen."""
+        self._broker, self._datas = broker, [each for each in datas if not each.p.is_made]
         self.say(WARMING_UP)
 
     def say(self, state: str, reason: str = "") -> None:
@@ -110,8 +109,6 @@ class Lookout:
     def _show(self) -> None:
         assert self._publisher is not None
         figures = Figures(requests=self.requests()) if self._broker is None else self._figures()
-        if figures.value is not None:
-            self._begin_day(figures.value)
         self._fold()
         self._publisher.show(self._status(figures))
 
@@ -129,21 +126,6 @@ class Lookout:
         if told and self._publisher is not None:
             self._publisher.book(told)
 
-    def _begin_day(self, value: float) -> None:
-        """Write down what the session was worth when its trading day began: what it was when it was last seen."""
-        today = self._clock.now().astimezone(self._standing.story.zone).date()
-        if self._days is not None and self._is_trading and self._day() != today:
-            worth = value if self._worth is None else self._worth
-            self._days.append(DAY, today.isoformat(), {"value": worth})
-        self._worth = value
-
-    @property
-    def _is_trading(self) -> bool:
-        return self._state not in (STARTING, WARMING_UP, OVER)
-
-    def _day(self) -> date | None:
-        return self._standing.day[0] if self._standing.day else None
-
     def _figures(self) -> Figures:
         broker = self._broker
         marks = {each.p.symbol: _mark(broker, each) for each in self._datas if len(each)}
@@ -152,26 +134,6 @@ class Lookout:
             lots.setdefault(symbol_of(data), []).append((position.size, position.price))
         positions = {symbol: together(each) for symbol, each in lots.items()}
         return Figures(known(broker.cash), known(worth(broker)), marks, positions, self.requests())
-
-
-def worth(broker: Any) -> float:
-    """Return what a broker's cash and positions are worth at the last prices, and change nothing in it.
-
-    `getvalue` would keep the value for the strategy, as it is when somebody looks.
-    """
-    total = float(broker.cash)
-    for data, position in broker.positions.items():
-        if position.size and len(data):
-            total += _worth(broker, broker.getcommissioninfo(data), position, data.close[0])
-    return total
-
-
-def _worth(broker: Any, info: Any, position: Any, price: float) -> float:
-    value = float(
-        info.getvaluesize(position.size, price) if broker.p.shortcash else abs(info.getvalue(position, price))
-    )
-    gained = float(info.profitandloss(position.size, position.price, price))
-    return (value - gained) / info.get_leverage() + gained if value > 0 else value
 
 
 def _mark(broker: Any, data: LiveData) -> Mark:

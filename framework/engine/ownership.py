@@ -27,7 +27,8 @@ def adopt(
             raise ConfigError(f"adopt names {symbol}, which is not among the symbols ({', '.join(feeds)})")
         if symbol not in held:
             raise ConfigError(f"adopt names {symbol}, but the account holds none; it holds {_listed(account)}")
-        settle(broker, strategy, feeds[symbol], held[symbol].quantity, held[symbol].average_price, account.at)
+        with broker.restraint.unearned():
+            settle(broker, strategy, feeds[symbol], held[symbol].quantity, held[symbol].average_price, account.at)
 
 
 def foreign(broker: LiveBroker, account: Snapshot) -> dict[str, float]:
@@ -76,7 +77,8 @@ class Ownership:
         first, *others = [data for data in self._broker.positions if symbol_of(data) == symbol]
         for data, size in ((first, theirs), *((each, 0.0) for each in others)):
             price = self._broker.positions[data].price  # what was paid: nobody says what it was sold for
-            settle(self._broker, strategy, data, size, price, account.at)
+            with self._broker.restraint.unearned():
+                settle(self._broker, strategy, data, size, price, account.at)
             self._records.append(POSITION, data._name, {"quantity": size, "price": price})
         return (
             f"{symbol}: the account holds {theirs:g} and this session's ledger {ours:g}: somebody else traded it; "

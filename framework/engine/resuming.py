@@ -20,15 +20,23 @@ def resume(broker: LiveBroker, strategy: Any, datas: Iterable[LiveData], past: P
     The strategy hears of each open order, as it stands, and of nothing that is over.
     """
     feeds = {data._name: data for data in datas}
-    orders = {}
+    orders: dict[str, Any] = {}
+    groups = []
     for intent in past.intents:
-        for ticket in (Ticket(**each) for each in intent.tickets):
-            orders[ticket.client_order_id] = order = ticket.order(_feed(feeds, ticket.data), strategy)
+        tickets = [Ticket(**each) for each in intent.tickets]
+        made = [ticket.order(_feed(feeds, ticket.data), strategy) for ticket in tickets]
+        for ticket, order in zip(tickets, made, strict=True):
+            orders[ticket.client_order_id] = order
             order.submit(broker)
+        groups.append((intent.group.kind, made))
     for step in past.steps:
         _again(broker, strategy, feeds, orders, step)
+    for kind, made in groups:
+        if any(order.alive() for order in made):
+            broker.restraint.note_group(kind, made)
     for client_order_id, order in orders.items():
-        broker.reopen(order, client_order_id)
+        broker.reopen(order, client_order_id, past.versions.get(client_order_id))
+    broker.restraint.resume(past)
 
 
 def _again(

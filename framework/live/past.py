@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from framework.live.day import Day
 from framework.live.journal import Entry
-from framework.live.records import INTENT, POSITION, REPLACE, SPLIT, START, UPDATE
+from framework.live.records import DAY, INTENT, POSITION, REPLACE, SPLIT, START, UPDATE
+from framework.live.versions import Versions
 from framework.model import OrderGroup, OrderRequest, OrderUpdate, Split
 from framework.ports import Resumed
 
@@ -36,7 +38,11 @@ class Step:
 
 @dataclass(slots=True)
 class Past:
-    """Earlier runs of a session: `run` is the last one's number, `start` the first record, `latest` the last's time."""
+    """Earlier runs of a session: `run` is the last one's number, `start` the first record, `latest` the last's time.
+
+    `changed` are the orders that were changed, as they were asked to be last, and `versions` as what each of them
+    may stand. `sent` is when each order or change was sent, `day` the last trading day.
+    """
 
     run: int = 0
     latest: datetime | None = None
@@ -44,6 +50,10 @@ class Past:
     intents: list[Intent] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     changed: dict[str, OrderRequest] = field(default_factory=dict)
+    versions: dict[str, Versions] = field(default_factory=dict)
+    sent: list[datetime] = field(default_factory=list)
+    day: Day = Day()  # noqa: RUF009  (it is frozen)
+    _asked: dict[str, OrderRequest] = field(default_factory=dict)
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> Past:
@@ -61,15 +71,30 @@ class Past:
                 self.run = int(body["run"])
                 self.start = self.start or body
             case k if k == INTENT:
-                self.intents.append(Intent(body["group"], tuple(body["tickets"]), entry.at))
+                self._departed(Intent(body["group"], tuple(body["tickets"]), entry.at))
             case k if k == REPLACE:
-                self.changed[entry.key] = body["request"]
+                self._replaced(entry.key, body["request"], entry.at)
             case k if k == UPDATE:
                 self.steps.append(Step(entry.at, body["update"]))
+                if (changed := self.versions.get(entry.key)) is not None:
+                    changed.hear(body["update"])
+            case k if k == DAY:
+                self.day = Day(entry.key, body["value"], body.get("lost", 0.0))
             case k if k == POSITION:
                 self.steps.append(Step(entry.at, None, entry.key, body["quantity"], body["price"]))
             case k if k == SPLIT:
                 self.steps.append(Step(entry.at, split=body["split"]))
+
+    def _departed(self, intent: Intent) -> None:
+        self.intents.append(intent)
+        self._asked.update((each.client_order_id, each) for each in intent.group.orders)
+        self.sent.extend([intent.at] * len(intent.group.orders))
+
+    def _replaced(self, client_order_id: str, request: OrderRequest, at: datetime) -> None:
+        self.changed[client_order_id] = request
+        self.sent.append(at)
+        if (was := self._asked.get(client_order_id)) is not None:
+            self.versions.setdefault(client_order_id, Versions(was)).ask(request)
 
     @property
     def ended(self) -> frozenset[str]:

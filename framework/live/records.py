@@ -19,7 +19,8 @@ UPDATE, POSITION, FLAT = "update", "position", "flat"
 BARS, REVISION, LINK, REMARK = "bars", "revision", "link", "remark"
 HALT, SPLIT = "halt", "split"
 DAY = "day"
-"""A trading day began, its date is the key; its body has the `value` that the session had then."""
+"""A trading day began, its date is the key; its body has the `value` that the session had then, and what was `lost`
+when that became too much."""
 
 Tell = Callable[[datetime, Record], None]
 """What hears of each record, at the session's time."""
@@ -49,6 +50,10 @@ class Records:
             waiting, self._waiting = [*self._waiting, *self._noted(records)], []
         if waiting:
             self._journal.append_dated(waiting)
+
+    def now(self) -> datetime:
+        """Return the session's time, by which records are dated."""
+        return self._journal.now()
 
     def tell(self) -> None:
         """Tell what has not been told yet."""

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from framework.live.identity import ClientOrderId
 from framework.live.journal import Entry
+from framework.live.limits import told
 from framework.live.records import (
     BARS,
     CANCEL,
@@ -190,6 +191,8 @@ class Story:
         kind = f"{body['money']} " if "money" in body else ""
         cash = f"{body['cash']:,.2f} {body['currency']} to trade with"
         yield "session", f"{kind}account that ends in {body['account'][-4:]}, {cash}"
+        if "limits" in body:
+            yield "session", told(body["limits"])
 
     def _sent(self, at: datetime, group: OrderGroup) -> Iterator[tuple[Any, ...]]:
         together = "" if group.kind is GroupKind.LIST else f" ({group.kind.value})"

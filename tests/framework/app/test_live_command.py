@@ -88,6 +88,19 @@ def test_a_session_on_a_sandbox_of_its_own(strategy: str, bars: str, capsys: pyt
     assert "switchback journal mine" in shown.out
 
 
+def test_limits_are_told_at_the_start_and_keep_orders_back(
+    strategy: str, bars: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What holds, and what was not sent, and why."""
+    words = ["live", strategy, "--sandbox", "--bars", bars, "--limit", "symbols=SPY", "--limit", "order_value=10"]
+    assert main(words) == 0
+    told = capsys.readouterr().err
+    assert "session  limits: order_value 10, stale 30, symbols SPY" in told
+    assert "not sent: limit symbols: IBM was asked for, only SPY may be traded" in told
+    main(["live", strategy, "--sandbox", "--bars", bars])
+    assert "session  limits: none; see docs/live.md#limits" in capsys.readouterr().err
+
+
 def test_quiet_prints_no_lines(strategy: str, bars: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The result only."""
     assert main(["live", strategy, "--sandbox", "--bars", bars, "-q"]) == 0
@@ -130,6 +143,8 @@ def test_the_journal_shows_the_same_lines_afterwards(
         (["--sandbox", "--session", "a/b"], "session name 'a/b' cannot be part of an order's id"),
         (["--sandbox", "--grace", "-1"], "grace -1.0 is no waiting time"),
         (["--sandbox", "--adopt", "IBM"], "adopt names IBM, but the account holds none"),
+        (["--sandbox", "--limit", "order_vale=5"], "there is no limit order_vale (did you mean order_value?)"),
+        (["--sandbox", "--limit", "collar=5"], "limit collar=5 is not a fraction of the price; 0.05 is 5 %"),
         (["--sandbox", "-p", "siez=3"], "no parameter 'siez' (did you mean size?)"),
     ],
 )

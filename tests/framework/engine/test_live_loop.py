@@ -106,7 +106,7 @@ class Stage:
         cerebro.addstrategy(strategy, **params)
         cerebro.line = Line(self.bridge, self.clock, self.records, is_told=False, windows=tuple(windows))
         (played,) = cerebro.run()
-        self.tally = cerebro.tally
+        self.tally, self.broker = cerebro.tally, broker
         return played
 
 
@@ -215,7 +215,7 @@ def test_no_position_is_opened_on_old_bars_but_one_is_closed(stage: Stage) -> No
         strategy.sell(data=strategy.datas[1], size=5)
 
     played = stage.run(Diary, script={1: both, 2: lambda s: s.buy(size=1)})
-    refused = "the prices are 120 s old: no position is opened on stale data"
+    refused = "limit stale: the prices are 120 s old, no position is opened on stale data"
     assert ("Rejected", refused) in played.told
     assert [each.group.orders[0].symbol for each in stage.bridge.sent] == ["IBM", "SPY"]
     assert [each for each in played.told if each[0] == "SPY"] == [("SPY", "DELAYED"), ("SPY", "LIVE")]
@@ -233,8 +233,59 @@ def test_no_position_is_opened_while_the_prices_are_cut_off(stage: Stage) -> Non
 
     played = stage.run(Asks)
     assert "data: down (cut)" in played.told
-    assert ("Rejected", "the prices are 7 s old: no position is opened on stale data") in played.told
+    assert ("Rejected", "limit stale: the prices are 7 s old, no position is opened on stale data") in played.told
     assert stage.bridge.sent == []
+
+
+def test_what_was_missed_is_told_once_before_the_first_next_of_now(stage: Stage) -> None:
+    """How many instants, from when to when, of which symbols; what is asked for in answer is still refused."""
+    stage.instant(0, "SPY", "IBM", late=300)
+    stage.instant(1, "SPY", late=240)
+    stage.instant(5, "SPY", "IBM")
+    stage.instant(6, "SPY", "IBM")
+
+    class Asks(Diary):
+        def notify_store(self, message: str, *rest: Any) -> None:
+            super().notify_store(message)
+            self.buy(size=1)
+
+    played = stage.run(Asks)
+    missed = "2 instants were played late, from 2026-10-05 13:31 to 13:32: SPY, IBM; entries were refused on them"
+    told = [each for each in played.told if each == missed or each[0] in ("next", "Rejected")]
+    assert [each[0] if isinstance(each, tuple) else each for each in told] == [
+        "next", "next", missed, "Rejected", "next", "next",
+    ]  # fmt: skip
+
+
+def test_what_was_missed_is_told_when_the_line_is_up_again(stage: Stage) -> None:
+    """The end of the catch-up, where no bar of now has come yet."""
+    stage.instant(0, "SPY", "IBM")
+    stage.then(Link("data", False, T0, "cut"), T0 + timedelta(seconds=7))
+    stage.instant(1, "SPY", late=120)
+    stage.then(Link("data", True, T0 + timedelta(minutes=3)))
+    played = stage.run(Diary)
+    assert [each for each in played.told if isinstance(each, str)][-2:] == [
+        "data: up", "1 instant was played late, at 2026-10-05 13:32: SPY; entries were refused on them",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("why", ["SPY is halted at its exchange (news); exits and cancels pass", "the switch is off"])
+def test_no_position_is_opened_in_a_halted_symbol_or_by_a_barred_session(stage: Stage, why: str) -> None:
+    """The reason is the order's; an exit goes."""
+    stage.instant(0, "SPY", "IBM")
+
+    def both(strategy: Diary) -> None:
+        strategy.broker.positions[strategy.data].fix(5, 10.0)
+        if "halted" in why:
+            strategy.broker.halted["SPY"] = "news"
+        else:
+            strategy.broker.refusals.append(lambda order: "" if strategy.broker.only_reduces(order) else why)
+        strategy.buy(size=1)
+        strategy.sell(size=5)
+
+    played = stage.run(Diary, script={1: both})
+    assert ("Rejected", why) in played.told
+    assert [each.group.orders[0].side.value for each in stage.bridge.sent] == ["sell"]
 
 
 def test_orders_go_while_only_the_stream_of_orders_is_down(stage: Stage) -> None:

@@ -55,17 +55,6 @@ class Notes:
         self.booked += executions
 
 
-class Days:
-    """Records that are heard by the lookout, as a session's are."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock, self.kept = clock, []
-
-    def append(self, kind: str, key: str, body: Any) -> None:
-        self.kept.append((kind, key, body))
-        self.lookout.hear(self.clock.now(), (kind, key, body))
-
-
 class Data:
     """A feed of one price."""
 
@@ -142,7 +131,7 @@ def test_a_fill_is_handed_on_at_the_next_quiet_moment() -> None:
 def test_warming_up_becomes_running_at_the_first_look_of_the_loop() -> None:
     """The loop looks when its history has been played."""
     lookout, clock, notes = looking()
-    lookout.attend(broker((3, 2.0, 4.0)), [Data(4.0)], None)  # type: ignore[list-item]
+    lookout.attend(broker((3, 2.0, 4.0)), [Data(4.0)])  # type: ignore[list-item]
     clock.pass_(EVERY)
     lookout.look()
     lookout.end("ended by hand")
@@ -153,22 +142,17 @@ def test_warming_up_becomes_running_at_the_first_look_of_the_loop() -> None:
     assert notes.shown[1].requests == Requests(1, 200)
 
 
-def test_a_day_begins_with_what_the_session_was_worth_when_it_was_last_seen() -> None:
-    """Written down, so that a restart in the middle of the day knows it too."""
+def test_a_days_gain_is_from_what_was_written_down_at_its_beginning() -> None:
+    """The broker writes it; a restart in the middle of the day knows it too."""
     lookout, clock, notes = looking()
-    data, days = Data(4.0), Days(clock)
-    days.lookout = lookout
-    held = broker()
+    held, data = broker(), Data(5.0)
     held.positions[data].update(10, 4.0)
-    lookout.attend(held, [data], days)  # type: ignore[list-item, arg-type]
+    lookout.attend(held, [data])  # type: ignore[list-item]
+    lookout.hear(AT, (DAY, "2026-10-05", {"value": 1040.0, "lost": 0.0}))
     clock.pass_(EVERY)
     lookout.look()
-    clock.pass_(24 * 3600)
-    data.close[0] = 5.0
-    lookout.look()
-    assert days.kept == [(DAY, "2026-10-05", {"value": 1040.0}), (DAY, "2026-10-06", {"value": 1040.0})]
     assert (notes.shown[-1].day, notes.shown[-1].total) == (10.0, 10.0)
-    assert lookout._standing.day == (date(2026, 10, 6), 1040.0)
+    assert lookout._standing.day == (date(2026, 10, 5), 1040.0)
 
 
 def test_what_cannot_be_seen_ends_no_session(caplog: pytest.LogCaptureFixture) -> None:

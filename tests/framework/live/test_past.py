@@ -9,9 +9,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from framework.live.day import Day
 from framework.live.journal import Entry
 from framework.live.past import Past
-from framework.live.records import BARS, INTENT, POSITION, START, UPDATE
+from framework.live.records import BARS, DAY, INTENT, POSITION, REPLACE, START, UPDATE
 from framework.model import Fill, OrderGroup, OrderRequest, OrderStatus, OrderType, OrderUpdate, Side
 
 AT = datetime(2026, 10, 5, 13, 30, tzinfo=UTC)
@@ -66,6 +67,16 @@ def test_what_was_taken_over_stands_between_the_fills() -> None:
     found = past(start(1), *records, (BARS, "x", {}), (POSITION, "SPY", {"quantity": 4, "price": 5.0}))
     assert [each.update is None for each in found.steps] == [False, True]
     assert found.steps[-1].quantity == 4
+
+
+def test_what_the_limits_count_is_in_the_journal() -> None:
+    """When each order and change was sent, as what a changed order may stand, and the last day."""
+    larger = OrderRequest("s-1-1.1", "SPY", Side.BUY, OrderType.MARKET, quantity=30)
+    day = {"value": 1_000.0, "lost": 0.0}
+    found = past(start(1), intent("s-1-1", "s-1-2"), (REPLACE, "s-1-1", {"request": larger}), (DAY, "2026-10-05", day))
+    assert found.sent == [AT + timedelta(minutes=each) for each in (2, 2, 3)]
+    assert [each.quantity for each in found.versions["s-1-1"].all] == [10, 30]
+    assert found.day == Day("2026-10-05", 1_000.0)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["s-1-1", "s-1-2"]), st.integers(1, 9), st.integers(1, 99))))

@@ -60,6 +60,14 @@ def test_a_start_tells_who_trades_what_and_where() -> None:
     ]
 
 
+def test_a_start_tells_which_limits_hold() -> None:
+    """Also that there are none."""
+    assert lines(Story(), START, "dip", {**BEGIN, "limits": {"open_orders": 3, "stale": 30}})[-1] == (
+        "10:00:00  session  limits: open_orders 3, stale 30"
+    )
+    assert lines(Story(), START, "dip", {**BEGIN, "limits": {"stale": 30}})[-1].endswith("see docs/live.md#limits")
+
+
 def test_an_orders_life_is_told_with_its_symbol() -> None:
     """News of an order name its id only; the story knows what it was."""
     story = begun()
