@@ -107,10 +107,9 @@ class Oversight:
 
     def cancel_entries(self) -> None:
         """Cancel every order that opens a position or adds to one; the exits that wait for it end with it."""
-        for order in self._broker.unfinished():
-            if order.parent is None and not self._broker.only_reduces(order):
-                self._ending.append(order)
-                self._broker.take_back(order)
+        for order in self._broker.restraint.entries():
+            self._ending.append(order)
+            self._broker.take_back(order)
 
     @property
     def is_any_ending(self) -> bool:
