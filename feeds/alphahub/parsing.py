@@ -75,8 +75,7 @@ def _zone(tz: str | tzinfo | None) -> tzinfo:
 
 
 def _name(symbol: str) -> str:
-    name = symbol.strip().upper()
-    if not _SYMBOL.fullmatch(name):
+    if (name := _ticker(symbol)) is None:
         raise ConfigError(f'the map of symbols has {symbol!r}, which is none; try {{"MYL": "VTRS"}}')
     return name
 
@@ -228,10 +227,15 @@ def _side(item: Mapping[str, Any]) -> Side | None:
 
 
 def _symbol(item: Mapping[str, Any], how: Reading) -> str:
-    symbol = _word(item.get("symbol")).upper()
-    if not _SYMBOL.fullmatch(symbol):
+    if (symbol := _ticker(item.get("symbol"))) is None:
         raise ValueError(f"symbol {shown(item.get('symbol'))} is none")
     return how.names.get(symbol, symbol)
+
+
+def _ticker(value: object) -> str | None:
+    """Return a symbol in its usual form. Only of ASCII: the capital of ß is SS, which is another stock."""
+    name = value.strip().upper() if isinstance(value, str) and value.isascii() else ""
+    return name if _SYMBOL.fullmatch(name) else None
 
 
 def _weight(item: Mapping[str, Any], share: float) -> float:
