@@ -5,7 +5,7 @@ import inspect
 import json
 
 import pytest
-from alphahub_talk import AT, DAY, HOW, Talk, broadcast, topic
+from alphahub_talk import AT, HOW, Talk, broadcast, topic
 
 from feeds.alphahub import phoenix, protocol
 from feeds.alphahub.parsing import read_published
@@ -160,12 +160,6 @@ def test_no_exchange_blocks_the_event_loop():
     """Theirs posts with a library that waits in the loop; ours is a generator, which any transport drives."""
     assert inspect.isgeneratorfunction(Session.open)
     assert inspect.isgeneratorfunction(protocol.history_exchange)
-
-
-def test_day_that_is_only_a_close_is_read():
-    """One of the two lists is enough."""
-    [close] = read_published(json.dumps({"close": DAY["close"]}), "16", AT, HOW)
-    assert close.action.value == "close"
 
 
 def test_token_is_in_no_frame_and_no_repr_of_the_conversation():
