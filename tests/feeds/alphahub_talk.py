@@ -79,6 +79,8 @@ class Talk:
             self.now = max(self.now, at)
             new = self._read(self.stream.due(self.now))
             self.sent += new
+            later = self.stream.deadline()
+            assert later is None or later > self.now  # what is due is done: else a shell would spin
             for _, message in new:
                 if message.event == "heartbeat" and is_answering:
                     self.answer(message)
