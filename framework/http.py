@@ -117,6 +117,7 @@ class Http:
             params=dict(request.params),
             headers=dict(request.headers),
             json=request.json,
+            data=None if request.form is None else dict(request.form),
             timeout=(self.patience.connect, self.patience.read),
             allow_redirects=False,
             stream=True,

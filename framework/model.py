@@ -190,7 +190,8 @@ class Signal:
     """What an algorithm published for one symbol. `side` is None where it says to hold.
 
     `weight` is the share of the capital, 0 to 1. `at` is when it was received, the first instant at
-    which anything may act on it. `extra` keeps the fields that we do not know.
+    which anything may act on it; `published` is the time that the publisher wrote on it, None where there is
+    none: it tells signals apart, and nothing goes by it. `extra` keeps the fields that we do not know.
     """
 
     algorithm: str
@@ -201,6 +202,7 @@ class Signal:
     weight: float
     price: float | None = None
     extra: Mapping[str, Any] = field(default_factory=nothing)
+    published: datetime | None = None
 
 
 class OrderType(enum.Enum):

@@ -31,8 +31,9 @@ class Priority(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One request. `headers` may carry credentials, so they are kept out of the repr.
+    """One request. `headers` and `form` may carry credentials, so they are kept out of the repr.
 
+    The body is `json`, or `form` (sent as `application/x-www-form-urlencoded`), or nothing; never both.
     `priority` is for the live transport; None is what the method suggests: a DELETE is a cancel, a GET
     is data, and the rest are entries. `unless` is asked when its turn has come, which may be minutes later
     where much is asked: where it says True the request is not sent, and who sends it is raised `Withdrawn`.
@@ -45,6 +46,7 @@ class HttpRequest:
     json: Any = None
     priority: Priority | None = None
     unless: Callable[[], bool] | None = field(default=None, repr=False, compare=False)
+    form: Mapping[str, str] | None = field(default=None, repr=False)
 
     @property
     def urgency(self) -> Priority:

@@ -43,6 +43,11 @@ class Socket(Generic[E]):
     the socket goes on. A consumer that falls `pace.inbox` events behind is told LOST and, when it has
     caught up, RECONNECTED. How long a silence is bearable a `TimedProtocol` judges by itself. `name` is the
     other side's in errors.
+
+    `address` is for a URL that changes, because a token is part of it: it is awaited before each attempt and
+    returns the URL to use instead of the protocol's. It is told whether the last one was refused (HTTP 401 or 403):
+    then a newer token is wanted, and it is the one to raise what waiting cannot cure. A second refusal in a row ends
+    it all where none was ever let in.
     """
 
     def __init__(
@@ -53,10 +58,13 @@ class Socket(Generic[E]):
         consume: Callable[[E | Link], Awaitable[None]],
         pace: Pace = Pace(),  # noqa: B008  (it is frozen)
         *,
+        address: Callable[[bool], Awaitable[str]] | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.name = name
         self.pace = pace
+        self._address = address
+        self._refusals = 0
         self._protocol, self._clock = protocol, clock
         self._timed = protocol if isinstance(protocol, TimedProtocol) else None
         self._consume, self._jitter = consume, jitter
@@ -124,11 +132,11 @@ class Socket(Generic[E]):
             await socket.close()
 
     async def _connected(self) -> ClientConnection:
-        url = self._protocol.url
-        log.debug("> connecting to %s", urlsplit(url).netloc)
+        url = await self._address(self._refusals > 0) if self._address else self._protocol.url
+        log.debug("> connecting to %s", _shown(url))
         try:
             async with Deadline(self._clock, self.pace.connect):
-                return await _Direct(
+                socket = await _Direct(
                     url,
                     additional_headers=dict(self._protocol.headers),
                     open_timeout=None,  # the session's clock times it, and the pings
@@ -143,12 +151,16 @@ class Socket(Generic[E]):
             raise self._refused(error) from error
         except (InvalidHandshake, OSError, EOFError) as error:
             raise self._lost(f"no connection ({type(error).__name__})") from error
+        self._refusals = 0
+        return socket
 
     def _refused(self, error: InvalidStatus) -> Exception:
         """Return what an HTTP answer means. Who was let in once today is not locked out by one gateway's word."""
         status = error.response.status_code
         where = _shown(self._protocol.url)
-        if not self._was_ready and status in (401, 403):
+        self._refusals = self._refusals + 1 if status in (401, 403) else 0
+        is_token_old = self._address is not None and self._refusals == 1
+        if not self._was_ready and self._refusals and not is_token_old:
             return AuthenticationError(self.name, f"{where} answered HTTP {status}; check the credentials")
         if not self._was_ready and status in (400, 404, 410):
             return ConfigError(f"{self.name}: {where} answered HTTP {status}; check the address")
@@ -209,9 +221,16 @@ class Socket(Generic[E]):
             at = timed.deadline()
             if at is None:
                 await self._stir.wait()
-            else:
-                await self._clock.sleep(max(at - self._clock.monotonic(), 0.0))
+            elif not await self._is_stirred_within(at - self._clock.monotonic()):
                 await self._send(socket, timed.due(self._clock.monotonic()))
+
+    async def _is_stirred_within(self, seconds: float) -> bool:
+        """Wait; return whether a frame came meanwhile, for what is due may be due sooner since."""
+        try:
+            async with Deadline(self._clock, seconds):
+                return await self._stir.wait()
+        except TimeoutError:
+            return False
 
     async def _mind(self, timed: TimedProtocol[E]) -> None:
         """Bear no more silence than the protocol does."""

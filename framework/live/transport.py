@@ -180,6 +180,7 @@ class AioHttp:
                 params=dict(request.params),
                 headers=dict(request.headers),
                 json=request.json,
+                data=None if request.form is None else dict(request.form),
                 allow_redirects=False,  # no credentials go to another host
                 proxy=self._proxy(request.url),
                 trace_request_ctx=flight,

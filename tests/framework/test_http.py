@@ -19,7 +19,7 @@ class Handler(BaseHTTPRequestHandler):
     timeout = 5
 
     def answer(self):
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.seen.append((self.command, self.path, dict(self.headers)))
         play = self.server.plays.pop(0) if self.server.plays else (200, b"{}", {})
         if callable(play):
@@ -271,6 +271,19 @@ def test_log_shows_the_traffic_and_no_secret(http, server, caplog):
     assert lines[0] == f"> GET {server.url}/p"
     assert lines[1] == "< 429, 2 bytes"
     assert "s3cr3t" not in caplog.text
+
+
+def test_form_is_sent_as_a_form_and_shown_nowhere(http, server, caplog):
+    """Encoded as browsers do; a password in it is in no log, no repr and no error."""
+    caplog.set_level(logging.DEBUG)
+    form = {"user[email]": "me@x.com", "user[password]": "s3cr3t &=ü"}
+    http.send(one("POST", server.url + "/session", form=form))
+    assert server.body == b"user%5Bemail%5D=me%40x.com&user%5Bpassword%5D=s3cr3t+%26%3D%C3%BC"
+    assert server.seen[0][2]["Content-Type"].startswith("application/x-www-form-urlencoded")
+    server.plays = [hang_up]
+    with pytest.raises(ConnectionLost) as raised:
+        http.send(one("POST", server.url + "/session", form=form))
+    assert "s3cr3t" not in caplog.text + repr(HttpRequest("POST", "http://x", form=form)) + str(raised.value)
 
 
 def test_retry_after_is_never_negative():

@@ -643,3 +643,113 @@ def test_connection_may_be_given_up():
         return stage.items[1].reason
 
     assert "it is mute" in play(scenario, stay, stay)
+
+
+def test_what_is_due_sooner_is_sent_sooner():
+    """A frame moves the deadline nearer, while the next thing that was due is far off."""
+    clock = VirtualClock(AT)
+
+    class Hurrying(Minding):
+        def opening(self, now):
+            frames = super().opening(now)
+            self.again = now + 600
+            return frames
+
+        def receive(self, frame, now):
+            if frame == "sooner":
+                self.again = now + 1
+                return [], []
+            return super().receive(frame, now)
+
+    async def hurry(connection):
+        await connection.send("sooner")
+        connection.heard.append(await connection.recv())
+        await stay(connection)
+
+    async def scenario(stage):
+        await until(lambda: stage.protocol.again == 1.0)
+        await until(lambda: 1.0 in clock.due)
+        await clock.advance(1)
+        await stage.until(CONNECTED)
+        return stage.connections[0].heard
+
+    pace = replace(QUICK, ping=9e9)
+    assert play(scenario, hurry, clock=clock, protocol=Hurrying, pace=pace) == ["hello s3cr3t", "hello again"]
+
+
+class Tokens:
+    """Gives an address with a new token each time; notes whether the last was refused."""
+
+    def __init__(self):
+        self.asked, self.url = [], ""
+
+    async def __call__(self, is_refused):
+        self.asked.append(is_refused)
+        return f"{self.url}?token=s3cr3t{len(self.asked)}"
+
+
+def addressed(tokens):
+    """A protocol that knows the address without its token."""
+
+    def protocol(url):
+        tokens.url = url
+        return Greeting(url)
+
+    return {"protocol": protocol, "address": tokens}
+
+
+def test_address_is_asked_for_at_each_attempt(caplog):
+    """A token in it changes; it is in no log and in no reason."""
+    caplog.set_level(logging.DEBUG, "switchback")
+    tokens = Tokens()
+
+    async def scenario(stage):
+        await stage.until(CONNECTED, LOST, RECONNECTED)
+        return [each.request.path for each in stage.connections], str(stage.items)
+
+    paths, shown = play(scenario, drop, stay, **addressed(tokens))
+    assert paths == ["/stream?token=s3cr3t1", "/stream?token=s3cr3t2"]
+    assert tokens.asked == [False, False]
+    ours = [each.getMessage() for each in caplog.records if each.name.startswith("switchback.socket")]
+    assert "s3cr3t" not in shown + str(ours)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_refused_token_is_asked_for_anew(status):
+    """It was too old: no reason to give up."""
+    tokens = Tokens()
+
+    async def scenario(stage):
+        await stage.until(LOST, CONNECTED)
+
+    play(scenario, process_request=answering(status), **addressed(tokens))
+    assert tokens.asked == [False, True]
+
+
+def test_second_refusal_in_a_row_ends_it():
+    """Where none was ever let in: a new token was no better. The error does not show it."""
+    tokens = Tokens()
+
+    async def scenario(stage):
+        with pytest.raises(AuthenticationError, match="/stream answered HTTP 403; check") as raised:
+            await stage.running
+        return str(raised.value)
+
+    assert "s3cr3t" not in play(scenario, process_request=answering(403, 403), **addressed(tokens))
+    assert tokens.asked == [False, True]
+
+
+def test_error_of_the_address_is_what_it_says():
+    """A wrong password ends it before anything is connected; a lost connection is tried again."""
+    answers = [ConnectionLost("Loop", "no login"), AuthenticationError("Loop", "wrong password")]
+
+    async def address(is_refused):
+        raise answers.pop(0)
+
+    async def scenario(stage):
+        with pytest.raises(AuthenticationError, match="wrong password"):
+            await stage.running
+        return len(stage.connections)
+
+    assert play(scenario, address=address) == 0
+    assert not answers

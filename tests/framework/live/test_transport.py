@@ -120,6 +120,24 @@ def test_exchange_is_driven_to_its_result():
     assert (second[0], second[3]) == ("POST", '{"n":1.5}')
 
 
+def test_form_is_sent_as_a_form_and_shown_nowhere(caplog):
+    """As the synchronous transport does; a password in it is in no log and no error."""
+    caplog.set_level(logging.DEBUG)
+    form = {"user[email]": "me@x.com", "user[password]": "s3cr3t &=ü"}
+
+    async def scenario(server, http):
+        await http.send(one("POST", server.url, form=form))
+        server.plays = [hang_up]
+        with pytest.raises(ConnectionLost) as raised:
+            await http.send(one("POST", server.url, form=form))
+        return server.seen[0], str(raised.value)
+
+    seen, error = play(scenario)
+    assert seen[2]["Content-Type"].startswith("application/x-www-form-urlencoded")
+    assert seen[3] == "user%5Bemail%5D=me%40x.com&user%5Bpassword%5D=s3cr3t+%26%3D%C3%BC"
+    assert "s3cr3t" not in caplog.text + error
+
+
 @pytest.mark.parametrize("fault", [hang_up, half_a_body, (502, b"<html>", {}), (503, b"", {}), (504, b"", {})])
 def test_get_is_tried_again(fault):
     """A dropped connection, a body cut short and a gateway's error."""
