@@ -99,6 +99,8 @@ def test_half_open_socket(event: str) -> None:
         socket.say(None, "1", *{"phx_join": ("algorithms:17", event)}.get(event, ("phoenix", "heartbeat")), {})
         if event == "new_signals":
             assert socket.read()[4] == OK
+        while event != "new_signals" and not venue.sandbox.state()["faults"]["made"]:
+            pass
         venue.sandbox.publish(16, open=[BUY])
         assert not socket.socket.ping().wait(0.1)
         with pytest.raises(TimeoutError):
@@ -282,9 +284,7 @@ def test_missing_publication() -> None:
         assert (counts(venue), len(venue.history())) == ((0, 0), 1)
 
 
-@pytest.mark.parametrize(
-    ("fault", "status"), [("bad_gateway", 502), ("server_error", 500)]
-)  # fmt: skip
+@pytest.mark.parametrize(("fault", "status"), [("bad_gateway", 502), ("server_error", 500)])
 def test_request_that_is_not_carried_out(fault: str, status: int) -> None:
     """A renewal that failed has used nothing up."""
     with alphahub() as venue:

@@ -134,10 +134,15 @@ def test_signal_of_an_unknown_price_is_refused_at_once() -> None:
 
 
 def test_running_clock_publishes_by_itself() -> None:
-    """At a minute a millisecond or so, the tape's signals come without a step; a script's at once."""
-    with alphahub(speed=1e5, signals=[Publication(16, at(360), open=[BUY])]) as venue, venue.joined() as socket:
-        assert socket.publish(venue, close=[])[4] == {"close": []}
-        assert socket.read() == told(16, open=[item(102.0, 360)])
+    """The tape's signals come without a step, an hour each 36 ms, none left out; a script's come at once."""
+    signals = [Publication(16, at(60 * hour), open=[{**BUY, "weight": hour}]) for hour in range(1, 5000)]
+    with alphahub(speed=1e5, signals=signals) as venue, venue.joined(14, 16) as socket:
+        first, second = (socket.read()[4]["open"][0]["weight"] for _ in range(2))
+        assert second == first + 1
+        venue.sandbox.publish(14, close=[])
+        while (heard := socket.read())[2] != "algorithms:14":
+            pass
+        assert heard == told(14, close=[])
 
 
 def test_published_signals_survive_a_restart(tmp_path: Path) -> None:
