@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from aiohttp.web import RouteDef
+
     from brokers.alpaca.settings import Settings
+    from feeds.alphahub.sandbox_signals import Publication
     from framework.model import Split
     from framework.ports import Source
     from framework.sandbox.actions import Halted
@@ -52,11 +55,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Serve until interrupted. The first line on standard output is one JSON object: url, key, secret, pid."""
+    """Serve until interrupted. The first line on standard output is JSON: url, key, secret, pid, alphahub."""
     return asyncio.run(_serve(options))
 
 
 async def _serve(options: argparse.Namespace) -> int:
+    from feeds.alphahub.sandbox import ANYONE
     from framework.sandbox.market import Market
     from framework.sandbox.server import serving
 
@@ -70,24 +74,33 @@ async def _serve(options: argparse.Namespace) -> int:
     async with serving(market, dialects(settings, options.rate), options.port) as url:
         if options.fault_rate:
             market.faults.at_random(options.seed, options.fault_rate)
-        print(json.dumps({"url": url, "key": market.key, "secret": market.secret, "pid": os.getpid()}), flush=True)
+        first = {"url": url, "key": market.key, "secret": market.secret, "pid": os.getpid(), "alphahub": ANYONE}
+        print(json.dumps(first), flush=True)
         await end.wait()
     return 0
 
 
-def dialects(settings: Settings | None = None, limit: int | None = None) -> list[Routes]:
-    """Return what mounts each dialect: market data before trading, so that bars are sent before their fills."""
+def dialects(
+    settings: Settings | None = None, limit: int | None = None, alphahub: Routes | None = None
+) -> list[Routes]:
+    """Return what mounts each dialect: market data before trading, so that bars are sent before their fills.
+
+    `alphahub` mounts AlphaHub with signals of its own.
+    """
     from brokers.alpaca import sandbox as alpaca_trading
     from feeds.alpaca import sandbox as alpaca_data
+    from feeds.alphahub import sandbox as signals
 
     return [
         lambda market: alpaca_data.routes(market, limit=limit),
+        alphahub or signals.routes,
         lambda market: alpaca_trading.routes(market, settings, limit=limit),
     ]
 
 
-def _identity(settings: Settings) -> dict[str, Any]:
-    return {"settings": repr(settings)}
+def _identity(settings: Settings, signals: Sequence[Publication] = ()) -> dict[str, Any]:
+    own = {"settings": repr(settings)}
+    return {**own, "signals": repr(signals)} if signals else own
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -143,6 +156,14 @@ class Access(TypedDict):
     secret: str
 
 
+class Login(TypedDict):
+    """What a client of AlphaHub takes."""
+
+    base_url: str
+    email: str
+    password: str
+
+
 class Sandbox:
     """The sandbox as a context manager: it serves in a thread of its own until the block is left.
 
@@ -153,7 +174,7 @@ class Sandbox:
 
     `source` is what is played (two symbols of sample bars on one day unless given); `speed` is None for
     lock-step, 1 for real time, 60 for a minute a second. In `halts` symbols do not trade; at the instants of
-    `splits` their shares are split. Everything else is the venue's: see
+    `splits` their shares are split; `signals` are published by AlphaHub at theirs. Everything else is the venue's: see
     `framework.sandbox.market.Market`, `framework.sandbox.tape.Tape` and `brokers.alpaca.settings.Settings`.
     """
 
@@ -169,24 +190,32 @@ class Sandbox:
         quotes: Iterable[Any] = (),
         halts: Iterable[Halted] = (),
         splits: Iterable[Split] = (),
+        signals: Iterable[Publication] = (),
         limit: int | None = None,
         port: int = 0,
         key: str = "",
         secret: str = "",
     ) -> None:
         from brokers.alpaca.settings import Settings
+        from feeds.alphahub.sandbox import AlphaHub
         from framework.sandbox.market import Market
         from framework.sandbox.server import ServerThread
         from framework.sandbox.tape import Detail, Tape
 
         played = source or sample(SYMBOLS, DAY, seed)
-        own = settings or Settings()
+        own, published = settings or Settings(), tuple(signals)
+        options = _identity(own, published)
 
         def make() -> Market:
-            tape = Tape(played, detail=detail or Detail.BAR, quotes=quotes, halts=halts, splits=splits)
-            return Market(tape, speed=speed, state=state, seed=seed, key=key, secret=secret, options=_identity(own))
+            also = [each.at for each in published]
+            tape = Tape(played, detail=detail or Detail.BAR, quotes=quotes, halts=halts, splits=splits, also=also)
+            return Market(tape, speed=speed, state=state, seed=seed, key=key, secret=secret, options=options)
 
-        self._server = ServerThread(make, dialects(own, limit), port)
+        def alphahub(market: Market) -> list[RouteDef]:
+            self._alphahub = AlphaHub(market, published)
+            return self._alphahub.routes()
+
+        self._server = ServerThread(make, dialects(own, limit, alphahub), port)
 
     def __enter__(self) -> Sandbox:
         self._server.__enter__()
@@ -203,6 +232,13 @@ class Sandbox:
     def access(self) -> Access:
         """What both adapters take: base_url, key and secret, as in `AlpacaVenue(**sandbox.access)`."""
         return {"base_url": self.url, "key": self.key, "secret": self.secret}
+
+    @property
+    def alphahub(self) -> Login:
+        """What a client of AlphaHub takes: base_url, email and password."""
+        from feeds.alphahub.sandbox import ANYONE
+
+        return {"base_url": self.url, "email": ANYONE["email"], "password": ANYONE["password"]}
 
     @property
     def websocket(self) -> str:
@@ -224,6 +260,13 @@ class Sandbox:
         from framework.sandbox.control import halted
 
         return self._server.wait(halted(self.market, {"symbol": symbol, "minutes": minutes}))
+
+    def publish(self, algorithm: int, **lists: Any) -> dict[str, Any]:
+        """Let an algorithm of AlphaHub publish now: `open=[{"symbol": "SPY", "side": "buy"}]`, `close=[]`, `quirks=[]`.
+
+        Return what `POST /_sandbox/signals` answers; raise `ConfigError` for what cannot be published.
+        """
+        return self._server.wait(self._alphahub.publish({"algorithm": algorithm, **lists}))
 
     def random_faults(self, seed: int, rate: float, *names: str) -> None:
         """Let each chance of a fault happen with probability `rate`, the same for the same seed."""

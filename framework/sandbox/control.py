@@ -38,15 +38,15 @@ def routes(market: Market) -> list[web.RouteDef]:
         return web.json_response(clock_shown(market))
 
     async def step(request: web.Request) -> web.Response:
-        body = await _body(request)
+        body = await body_of(request)
         return web.json_response(await stepped(market, int(body.get("count", request.query.get("count", 1)))))
 
     async def arm(request: web.Request) -> web.Response:
-        armed(market, await _body(request))
+        armed(market, await body_of(request))
         return web.json_response(faults_shown(market))
 
     async def halt(request: web.Request) -> web.Response:
-        return web.json_response(await halted(market, await _body(request)))
+        return web.json_response(await halted(market, await body_of(request)))
 
     async def faults(_: web.Request) -> web.Response:
         return web.json_response(faults_shown(market))
@@ -56,13 +56,13 @@ def routes(market: Market) -> list[web.RouteDef]:
         return web.json_response(faults_shown(market))
 
     return [
-        web.get("/_sandbox/state", _kind(state)),
-        web.get("/_sandbox/clock", _kind(clock)),
-        web.post("/_sandbox/step", _kind(step)),
-        web.post("/_sandbox/faults", _kind(arm)),
-        web.post("/_sandbox/halts", _kind(halt)),
-        web.get("/_sandbox/faults", _kind(faults)),
-        web.delete("/_sandbox/faults", _kind(clear)),
+        web.get("/_sandbox/state", kindly(state)),
+        web.get("/_sandbox/clock", kindly(clock)),
+        web.post("/_sandbox/step", kindly(step)),
+        web.post("/_sandbox/faults", kindly(arm)),
+        web.post("/_sandbox/halts", kindly(halt)),
+        web.get("/_sandbox/faults", kindly(faults)),
+        web.delete("/_sandbox/faults", kindly(clear)),
     ]
 
 
@@ -133,8 +133,8 @@ async def halted(market: Market, body: dict[str, Any]) -> dict[str, Any]:
     return {"symbol": made.symbol, "since": made.since.isoformat(), "until": made.until.isoformat()}
 
 
-def _kind(handler: Handler) -> Handler:
-    """Answer what the caller can put right with 422 and one line."""
+def kindly(handler: Handler) -> Handler:
+    """Return a handler that answers what the caller can put right with 422 and one line."""
 
     async def serve(request: web.Request) -> web.StreamResponse:
         try:
@@ -145,7 +145,8 @@ def _kind(handler: Handler) -> Handler:
     return serve
 
 
-async def _body(request: web.Request) -> dict[str, Any]:
+async def body_of(request: web.Request) -> dict[str, Any]:
+    """Return the JSON object of a request, {} where there is none; raise `ConfigError` or `ValueError`."""
     text = await request.text()
     body = json.loads(text) if text else {}
     if not isinstance(body, dict):

@@ -11,6 +11,7 @@ How it reads the tape
     `tape.last(symbol, now)` the last of them, `tape.quotes(symbol, since, until)` and
     `tape.trades(symbol, since, until)` the quotes and trades of a span, `market.quote(symbol)` the
     quote that stands. `tape.calendar` has the sessions, `tape.session(at)` the one that a time is in or before.
+    What a dialect has to tell at times of its own needs instants there: `Tape(also=...)`.
 
 How it is told of each played instant
     It joins as a `Listener`. `play(instant)` is called when venue time is `instant.at`: synchronous,

@@ -71,7 +71,7 @@ class Connection:
             self.market.lost[self.stream] += count
             return self.cut()
         if half := take("half_closed", self.stream, **facts):
-            self._go_deaf(half.seconds(ZOMBIE_SECONDS))
+            self.go_deaf(half.seconds(ZOMBIE_SECONDS))
         if self.is_deaf or take("mute", self.stream, **facts):
             return None
         if slow := take("slow", self.stream, **facts):
@@ -90,7 +90,7 @@ class Connection:
         zombie = self.market.faults.take("zombie", self.stream)
         slots.free(self, zombie.seconds(ZOMBIE_SECONDS) if zombie else 0.0)
 
-    def _go_deaf(self, seconds: float) -> None:
+    def go_deaf(self, seconds: float) -> None:
         """Say and hear nothing more. Who does not read does not see the client leave either: time ends it."""
         self.is_deaf = True
         asyncio.get_running_loop().call_later(seconds, self.cut)

@@ -84,7 +84,8 @@ class Tape:
     Several sources have bars of one length; `calendar`, and with it the sessions, is the first's.
     `spread` is that of made quotes, a fraction of the price. The bars of a symbol that is halted never
     were. At a split's instant, between two sessions, holdings change; the bars are those that the sources
-    have, at the new prices from then on. Raise `ConfigError` where there is nothing
+    have, at the new prices from then on. `also` are further times (aware) at which an instant is played: those of
+    what a dialect has to tell beside the market. Raise `ConfigError` where there is nothing
     to play, or where a path is asked for inside bars that have no fixed length.
     """
 
@@ -98,6 +99,7 @@ class Tape:
         spread: float = 0.0002,
         halts: Iterable[Halted] = (),
         splits: Iterable[Split] = (),
+        also: Iterable[datetime] = (),
     ) -> None:
         sources = [source] if isinstance(source, Source) else list(source)
         first = sources[0]
@@ -116,6 +118,7 @@ class Tape:
         self.opens_at = min(each.start or datetime.min.replace(tzinfo=UTC) for each in sources)
         self.halts: tuple[Halted, ...] = ()
         self.splits = tuple(sorted(splits, key=lambda each: each.at))
+        self._also = tuple(sorted(also))
         check(self.symbols, (), self.splits)
         self.instants = self._times()
         for halted in halts:
@@ -149,6 +152,8 @@ class Tape:
         digest.update(repr(sorted(self._quotes.items())).encode())
         if self.halts or self.splits:
             digest.update(repr((self.halts, self.splits)).encode())
+        if self._also:
+            digest.update(repr([instant(at) for at in self._also]).encode())
         return digest.hexdigest()
 
     def after(self, at: datetime) -> Instant | None:
@@ -242,7 +247,7 @@ class Tape:
         if self.detail is Detail.PATH:
             times += [ends - self._back(share) for share in (0, 1, 2)]
         others = [*self._quotes, *(told.at for each in self.halts for told in each.told)]
-        others += [each.at for each in self.splits]
+        others += [*(each.at for each in self.splits), *self._also]
         times.append(np.array([instant(at) for at in others if at > self.opens_at], dtype="datetime64[us]"))
         return np.unique(np.concatenate(times))
 

@@ -16,6 +16,8 @@ from brokers.alpaca.book import Book
 from brokers.alpaca.sandbox import AlpacaTrading
 from brokers.alpaca.settings import Settings
 from feeds.alpaca import sandbox as alpaca_data
+from feeds.alphahub.sandbox import AlphaHub
+from feeds.alphahub.sandbox_signals import Publication
 from framework.app.sandbox import DAY, SYMBOLS, sample
 from framework.live.transport import AioHttp
 from framework.model import Split
@@ -53,9 +55,13 @@ class MemorySandbox:
         quotes: Iterable[Any] = (),
         halts: Iterable[Halted] = (),
         splits: Iterable[Split] = (),
+        signals: Iterable[Publication] = (),
         limit: int | None = None,
     ) -> None:
-        tape = Tape(source or sample(SYMBOLS, DAY, seed), detail=detail, quotes=quotes, halts=halts, splits=splits)
+        self._signals = tuple(signals)
+        also = [each.at for each in self._signals]
+        bars = source or sample(SYMBOLS, DAY, seed)
+        tape = Tape(bars, detail=detail, quotes=quotes, halts=halts, splits=splits, also=also)
         loop = asyncio.get_running_loop()
         self.clock = LoopClock(loop, tape.starts_at)
         self.chance = Random(seed).random
@@ -65,7 +71,8 @@ class MemorySandbox:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> MemorySandbox:
-        self.url = await self._stack.enter_async_context(serving(self.market, [self._data, self._trading]))
+        dialects = [self._data, self._alphahub, self._trading]
+        self.url = await self._stack.enter_async_context(serving(self.market, dialects))
         return self
 
     async def __aexit__(
@@ -80,6 +87,10 @@ class MemorySandbox:
 
     def _data(self, market: Market) -> list[web.RouteDef]:
         return alpaca_data.routes(market, limit=self._limit)
+
+    def _alphahub(self, market: Market) -> list[web.RouteDef]:
+        self.alphahub = AlphaHub(market, self._signals)
+        return self.alphahub.routes()
 
     def _trading(self, market: Market) -> list[web.RouteDef]:
         self.trading = AlpacaTrading(market, self._settings, self._limit)
@@ -97,6 +108,10 @@ class MemorySandbox:
     async def step(self, count: int = 1) -> dict[str, Any]:
         """Play instants of a lock-step market; return what `POST /_sandbox/step` answers."""
         return await stepped(self.market, count)
+
+    async def publish(self, algorithm: int, **lists: Any) -> dict[str, Any]:
+        """Let an AlphaHub algorithm publish now; return what `POST /_sandbox/signals` answers."""
+        return await self.alphahub.publish({"algorithm": algorithm, **lists})
 
     def fault(self, name: str, **options: Any) -> Fault:
         """Arm a fault, such as `fault("drop", stream="trade_updates")`; raise `ConfigError` for an unknown one."""

@@ -64,9 +64,9 @@ def sandbox(*options: str) -> Iterator[Running]:
 
 
 def test_the_first_line_tells_where_to_go() -> None:
-    """One JSON object: url on loopback, key, secret, pid; SIGTERM ends it with 0."""
+    """One JSON object: url on loopback, key, secret, pid, AlphaHub's login; SIGTERM ends it with 0."""
     with sandbox("--lockstep") as running:
-        assert set(running.first) == {"url", "key", "secret", "pid"}
+        assert set(running.first) == {"url", "key", "secret", "pid", "alphahub"}
         assert running.first["url"].startswith("http://127.0.0.1:")
         assert running.first["pid"] == running.process.pid
         os.kill(running.first["pid"], signal.SIGTERM)
@@ -93,6 +93,22 @@ def test_everything_acknowledged_survives_a_kill(tmp_path: Path) -> None:
         assert again.order(client_order_id="first")["code"] == 40010001
         assert again.ask("GET", "/v2/account/configurations")["no_shorting"]
         assert again.step()["at"] > clock
+
+
+def test_signals_survive_a_kill(tmp_path: Path) -> None:
+    """Who logged in with what the first line tells sees what a script published, also after kill -9."""
+    options = ("--lockstep", "--state", str(tmp_path / "book"))
+    with sandbox(*options) as running:
+        login = {f"user[{name}]": value for name, value in running.first["alphahub"].items()}
+        running.keys = {"Authorization": running.ask("POST", "/api/v1/session", data=login)["data"]["token"]}
+        running.step()
+        running.ask("POST", "/_sandbox/signals", json={"algorithm": 16, "open": [{"symbol": "SPY", "side": "buy"}]})
+        before = running.ask("GET", "/api/v1/algorithms/16/signals")
+        running.kill()
+    with sandbox(*options) as again:
+        again.keys = running.keys
+        assert again.ask("GET", "/api/v1/algorithms/16/signals") == before
+        assert [each["symbol"] for each in before["data"]["signals"]] == ["SPY"]
 
 
 @pytest.mark.parametrize("after", [2, 8])

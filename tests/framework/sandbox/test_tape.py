@@ -46,6 +46,15 @@ def test_history_before_the_start_is_known_and_not_played() -> None:
     assert tape.known("A", tape.starts_at).close.tolist() == [1.0, 2.0]
 
 
+def test_further_instants_are_played() -> None:
+    """With nothing in them; a tape that has others is another tape, one from before its start is not played."""
+    source = Source({"A": (1.0, 2.0)})
+    tape = Tape(source, also=[OPEN + 1.5 * MINUTE, OPEN - MINUTE])
+    assert [each.at - OPEN for each in played(tape)][:3] == [MINUTE, 1.5 * MINUTE, 2 * MINUTE]
+    assert played(tape)[1] == Instant(OPEN + 1.5 * MINUTE)
+    assert tape.fingerprint() != Tape(source).fingerprint()
+
+
 def test_a_path_plays_open_extremes_and_close() -> None:
     """Four instants a bar; the bar itself comes with the last; the stretches join up."""
     tape = Tape(Source({"A": ((10.0, 12.0, 9.0, 11.0),)}), detail=Detail.PATH)
