@@ -164,8 +164,10 @@ class Session:
 
 def journal(path: Path) -> dict[str, float]:
     """Return what the journal has grown to."""
-    size = sum(each.stat().st_size for each in path.parent.glob(f"{path.name}*"))
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        size = 1
+        for each in ("page_count", "page_size"):  # the files have what is not merged yet, and what is merged still
+            size *= database.execute(f"PRAGMA {each}").fetchone()[0]
         count = dict(database.execute("SELECT kind, count(*) FROM journal GROUP BY kind"))
         tickets = "SELECT sum(json_array_length(body, '$.tickets')) FROM journal WHERE kind = 'intent'"
         (orders,) = database.execute(tickets).fetchone()

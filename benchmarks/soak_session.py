@@ -39,7 +39,7 @@ class Job:
     name: str
     bars: str
     every: int = 30
-    before_close: float = 30.0
+    before_close: float = 90.0
     grace: float = 0.02
 
 
