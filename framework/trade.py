@@ -50,7 +50,7 @@ from framework.live.past import Past
 from framework.live.records import POSITION, SPLIT, START, STOP, Records
 from framework.live.settings import Live
 from framework.live.slices import Slicer
-from framework.live.story import Story
+from framework.live.story import KEPT, Story
 from framework.live.transport import AioHttp
 from framework.live.windows import Cut, Growing
 from framework.model import OrderUpdate, Remark, Snapshot, Split, Timeframe
@@ -346,6 +346,7 @@ def _telling(story: Story) -> Callable[[datetime, Record], None] | None:
     """Return what logs a session's records as lines, where anybody reads them; a line is also its record's `line`."""
     if not log.isEnabledFor(logging.INFO):
         return None
+    story.keeps = KEPT
 
     def tell(at: datetime, record: Record) -> None:
         for line in story.take(at, *record):
