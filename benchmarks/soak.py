@@ -1,6 +1,6 @@
 """A week of a live session, on a clock that runs fast: what grows, and whether all came out right.
 
-    python benchmarks/soak.py [--quick] [--json FILE]
+    python benchmarks/soak.py [--quick] [--only "early close"] [--keep FOLDER]
 
 The sandbox (`soak_tape.py`) and the session (`soak_session.py`) are processes of their own, over sockets on
 loopback; the figures are the session's. The venue's clock never jumps: nights and weekends are lived through. No
@@ -45,7 +45,7 @@ MB = 1 << 20
 FIGURES = (
     ("memory (RSS), MB", "rss", 1 / MB),
     ("objects", "objects", 1),
-    ("bars in Backtrader's lines, MB", "lines", 1 / MB),
+    ("of it what a result is made of", "needed", 1 / MB),
     ("threads", "threads", 1),
     ("sockets", "sockets", 1),
     ("file descriptors", "files", 1),
@@ -56,6 +56,9 @@ FIGURES = (
     ("processor, s", "cpu", 1),
 )
 """What is shown of each night: its name, its key, its scale."""
+
+CONNECTIONS = 60
+"""What the transport may have open at most: fifty to the venue, two streams, and what is being closed."""
 
 SOME_A_DAY = 20
 """What grows by fewer items a day is not named."""
@@ -268,7 +271,7 @@ class Watch:
         written = journal(self.session.journal)
         ratio = self.stretch.shares_split.ratio if self.venue.now() > self.stretch.shares_split.at else 1.0
         wrong = differences(self.venue, told, {self.stretch.names[0]: FOREIGN * ratio})
-        figures = {**outside, **written, "objects": told["objects"], "lines": told["lines"]}
+        figures = {**outside, **written, "objects": told["objects"], "needed": told["needed"]}
         self.nights.append(Night(day, figures, Counter(told["kept"]), Counter(told["types"]), wrong))
         print(f"  {day:%a %d %b}: {outside['rss'] / MB:.1f} MB, {written['orders']} orders so far", flush=True)
 
@@ -305,6 +308,7 @@ def measured(stretch: Stretch, folder: str) -> Found:
             faults = venue.ask("/_sandbox/faults")["made"]
             wrong = [f"{each.day:%a %d %b}: {what}" for each in watch.nights for what in each.wrong]
             wrong += bars_wrong(bars, stretch) + [f"not flat: {each}" for each in result["not_flat"]]
+            wrong += grown(watch.nights, session.most)
             if session.process.returncode:
                 wrong.append(f"exit code {session.process.returncode}")
             if errors := session.errors().strip():
@@ -320,6 +324,13 @@ def growth(values: Sequence[float]) -> float:
     if len(rest) < 2:
         return float("nan")
     return float(np.polyfit(np.arange(len(rest)), rest, 1)[0])
+
+
+def grown(nights: Sequence[Night], most: Mapping[str, float]) -> list[str]:
+    """Return what has grown that must not: threads, sockets."""
+    threads = [each.figures["threads"] for each in nights]
+    found = [f"threads: {threads}"] if max(threads) > min(threads) else []
+    return found + ([f"{most['sockets']} sockets"] if most["sockets"] > CONNECTIONS else [])
 
 
 def table(found: Found) -> str:

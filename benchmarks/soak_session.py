@@ -1,7 +1,7 @@
 """The session that `soak.py` looks at: a strategy over many symbols, in a process of its own.
 
-It prints a line of JSON for each line that it reads: {"objects", "garbage", "kept": {name: items}, "lines": bytes of
-Backtrader's lines, "types", "cash", "positions"}. The last line is what came of it, under "result".
+It prints a line of JSON for each line that it reads: {"objects", "garbage", "kept": {name: items}, "needed": bytes
+of bars, orders, fills, trades and equity, which the result is made of, "types", "cash", "positions", "open"}. The last line is what came of it, under "result".
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 from backtrader.linebuffer import LineBuffer
 
 from framework.columns import Columns
+from framework.engine.recorder import EquityCurve, Recorder
 
 FEWEST = 200
 """Containers of fewer items are not looked at one by one."""
@@ -40,7 +41,7 @@ class Job:
     bars: str
     every: int = 30
     before_close: float = 90.0
-    grace: float = 0.02
+    grace: float = 0.08
 
 
 class Trader(bt.Strategy):  # type: ignore[misc]
@@ -103,13 +104,16 @@ def looked(strategy: Any) -> dict[str, Any]:
     """Return what the process holds, after a collection."""
     garbage = gc.collect()
     found = gc.get_objects()
-    kept, lines = Counter[str](), 0
+    kept, needed = Counter[str](), 0
     for each in found:
         kind = type(each)
         if not str(getattr(kind, "__module__", "")).startswith(OURS):
             continue
         if isinstance(each, LineBuffer):
-            lines += sys.getsizeof(getattr(each, "array", ()))
+            needed += sys.getsizeof(getattr(each, "array", ()))
+        elif isinstance(each, Recorder | EquityCurve):
+            rows = ("orders", "fills", "trades", "times", "values")
+            needed += sum(_size(getattr(each, name, ())) for name in rows)
         kept.update(dict(_large(kind, each)))
     types = Counter(f"{type(each).__module__}.{type(each).__qualname__}" for each in found)
     broker = strategy.broker
@@ -117,7 +121,7 @@ def looked(strategy: Any) -> dict[str, Any]:
         "objects": len(found),
         "garbage": garbage,
         "kept": kept,
-        "lines": lines,
+        "needed": needed,
         "types": {name: count for name, count in types.items() if count >= FEWEST},
         "cash": broker.getcash(),
         "positions": {data.p.symbol: each.size for data, each in broker.positions.items() if each.size},
@@ -143,6 +147,12 @@ def _large(kind: type, each: Any) -> list[tuple[str, int]]:
 def _slots(base: type) -> tuple[str, ...]:
     slots = vars(base).get("__slots__", ())
     return (slots,) if isinstance(slots, str) else tuple(slots)
+
+
+def _size(value: Any) -> int:
+    """Return the bytes of a value and of what lies in it; names of fields are shared by all rows."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return sys.getsizeof(value) + sum(_size(each) for each in inner)
 
 
 def _items(value: Any) -> int:
@@ -182,7 +192,7 @@ def session(job: Job) -> dict[str, Any]:
         Soaked, source=AlpacaBars(job.symbols, **access), venue=AlpacaVenue(**access), live=live,
         at_close="liquidate", before_close=job.before_close, params={"every": job.every},
     )  # fmt: skip
-    kept(Path(job.bars), found.bars)
+    written(Path(job.bars), found.bars)
     last = looked(looks.strategy)
     return last | {
         "nexts": found.strategy.nexts,
@@ -195,7 +205,7 @@ def session(job: Job) -> dict[str, Any]:
     }
 
 
-def kept(path: Path, bars: Any) -> None:
+def written(path: Path, bars: Any) -> None:
     """Write each symbol's ends and closes."""
     np.savez(
         path, **{f"{name} {what}": getattr(each, what) for name, each in bars.items() for what in ("end", "close")}
@@ -203,7 +213,7 @@ def kept(path: Path, bars: Any) -> None:
 
 
 def read(path: Path, symbols: list[str]) -> dict[str, Columns]:
-    """Read what `kept` wrote; all prices are the close."""
+    """Read what `written` wrote; all prices are the close."""
     with np.load(path) as found:
         return {
             each: Columns.of(found[f"{each} end"], *[found[f"{each} close"]] * 4, np.zeros(len(found[f"{each} end"])))
