@@ -35,7 +35,7 @@ from typing import Any
 
 import numpy as np
 import psutil
-from soak_session import Job, command, read  # beside this file
+from soak_session import Job, read  # beside this file
 from soak_tape import BEFORE, FOREIGN, LOOK, QUICK, WHOLE, Stretch
 
 from framework.columns import instant
@@ -112,9 +112,14 @@ class Session:
         self.journal = Path(folder) / f"{job.name}.sqlite"
         self._errors = open(Path(folder) / f"{job.name}.err", "w+")  # noqa: SIM115  (for as long as the process)
         self.process = subprocess.Popen(
-            command(job), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True,
+            [sys.executable, str(Path(__file__).with_name("soak_session.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
             env=os.environ | {"SWITCHBACK_SESSIONS": folder},
-        )  # fmt: skip
+        )
+        self._write(json.dumps(asdict(job)))
         self._seen = psutil.Process(self.process.pid)
         self.most: Counter[str] = Counter()
 
@@ -134,9 +139,7 @@ class Session:
 
     def look(self) -> dict[str, Any]:
         """Let the process look at itself."""
-        assert self.process.stdin is not None
-        self.process.stdin.write("look\n")
-        self.process.stdin.flush()
+        self._write("look")
         return self._told()
 
     def ended(self) -> dict[str, Any]:
@@ -144,6 +147,11 @@ class Session:
         found: dict[str, Any] = self._told()["result"]
         self.process.wait(60)
         return found
+
+    def _write(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
 
     def _told(self) -> dict[str, Any]:
         assert self.process.stdout is not None

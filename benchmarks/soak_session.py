@@ -1,7 +1,8 @@
 """The session that `soak.py` looks at: a strategy over many symbols, in a process of its own.
 
-It prints a line of JSON for each line that it reads: {"objects", "garbage", "kept": {name: items}, "needed": bytes
-of bars, orders, fills, trades and equity, which the result is made of, "types", "cash", "positions", "open"}. The last line is what came of it, under "result".
+The first line that it reads is its job. For each further line it prints one of JSON: {"objects", "garbage",
+"kept": {name: items}, "needed": bytes of bars, orders, fills, trades and equity, which the result is made of,
+"types", "cash", "positions", "open"}. The last line is what came of it, under "result".
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import sys
 import threading
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -221,10 +222,6 @@ def read(path: Path, symbols: list[str]) -> dict[str, Columns]:
         }
 
 
-def command(job: Job) -> list[str]:
-    """Return the command that runs a session."""
-    return [sys.executable, __file__, json.dumps(asdict(job))]
-
-
 if __name__ == "__main__":
-    print(json.dumps({"result": session(Job(**json.loads(sys.argv[1])))}), flush=True)
+    asked = Job(**json.loads(sys.stdin.readline()))
+    print(json.dumps({"result": session(asked)}), flush=True)

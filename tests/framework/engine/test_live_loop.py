@@ -305,7 +305,7 @@ def test_late_half_of_an_oco_ends_with_its_other_half(stage: Stage) -> None:
 
 
 def test_orders_that_are_over_and_trades_that_are_closed_are_not_kept(stage: Stage) -> None:
-    """Two round trips and an order that was taken back: Backtrader keeps all of it for ever, and a session has no end."""
+    """Two round trips and an order that was taken back: Backtrader keeps all of it, and a session has no end."""
     for minute in range(4):
         stage.instant(minute, "SPY", "IBM")
         stage.filled(minute, Fill(str(minute), 5, 10.0, T0 + timedelta(minutes=minute, seconds=2)))
