@@ -53,6 +53,7 @@ class Trader(bt.Strategy):  # type: ignore[misc]
     def __init__(self) -> None:
         self.averages = [bt.ind.SMA(data, period=20) for data in self.datas]
         self.mine: dict[Any, list[Any]] = {data: [] for data in self.datas}
+        self.looked_at = dict.fromkeys(self.datas, 0.0)
         self.nexts = 0
         self.told: Counter[str] = Counter()
 
@@ -64,7 +65,9 @@ class Trader(bt.Strategy):  # type: ignore[misc]
         now = self.datetime[0]
         minute = round(now * 24 * 60)
         for number, data in enumerate(self.datas):
-            if data.datetime[0] == now and (minute + number) % self.p.every == 0:
+            # A bar that comes late has a `next` of its own at the same time: each of ours is looked at once.
+            if self.looked_at[data] < data.datetime[0] == now and (minute + number) % self.p.every == 0:
+                self.looked_at[data] = now
                 self._look(data, minute // self.p.every + number)
 
     def _look(self, data: Any, turn: int) -> None:

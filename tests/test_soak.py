@@ -114,9 +114,7 @@ def test_what_is_reported_is_one_table(soak: Any) -> None:
     stretch = importlib.import_module("soak_tape").QUICK[0]
     figures = {key: 2.0 * scale**-1 for _, key, scale in soak.FIGURES} | {"of bars": 3.0}
     nights = [soak.Night(opens, figures, Counter(), Counter()) for opens, _ in stretch.days]
-    result: dict[str, Any] = json.loads(
-        '{"orders": {}, "fills": 1, "trades": 0, "nexts": 3, "told": {}, "notes": ["1 a"]}'
-    )
+    result = {"orders": {}, "fills": 1, "trades": 0, "nexts": 3, "told": {}, "notes": ["1 a"]}
     told = soak.report(soak.Found(stretch, nights, Counter(threads=5), result, {"drop": 1}, ["cash is 1"]))
     assert "Fri 27 Nov  Mon 30 Nov  Tue 01 Dec" in told
     assert told.endswith("WRONG  cash is 1")
