@@ -27,3 +27,4 @@ bench:  ## ratios against peers and floors; the peers come with `pip install -e 
 	$(PYTHON) benchmarks/engine.py
 	$(PYTHON) benchmarks/sandbox.py
 	$(PYTHON) benchmarks/live.py
+	$(PYTHON) benchmarks/soak.py --quick
