@@ -261,8 +261,14 @@ class LiveBroker(RuledBroker):
         if not order.alive() and order.ref not in self._ids and reason != WARMING_UP:
             what = f"{order.ordtypename().lower()} {abs(order.created.size):g} {order.getordername()}"
             self._records.append(REFUSED, symbol_of(order.data), {"order": what, "reason": reason})
-        if not order.alive() and order in self.orders:
-            self.orders.remove(order)  # Backtrader keeps all: a session has no end
+        if not order.alive():
+            self._forget(order)
+
+    def _forget(self, order: Any) -> None:
+        """Drop what Backtrader keeps for ever of an order that is over: a session has no end."""
+        self._ocol.pop(order.ref, None)
+        if order in self.orders:
+            self.orders.remove(order)
 
     def _refusal(self, order: Any) -> str:
         why = super()._refusal(order)

@@ -314,6 +314,7 @@ def test_orders_that_are_over_and_trades_that_are_closed_are_not_kept(stage: Sta
     taken_back = {5: lambda s: s.cancel(s.buy(size=5))}
     played = stage.run(Diary, script={at: lambda s, do=do: do(s, size=5) for at, do in steps.items()} | taken_back)
     assert sum(name == "Completed" for name, *_ in played.told) == 4
-    assert (played.broker.orders, played.broker._ids, played.broker._together, played._orders) == ([], {}, {}, [])
+    broker = played.broker
+    assert (broker.orders, broker._ocol, broker._ids, broker._together, played._orders) == ([], {}, {}, {}, [])
     (trades,) = played._trades[played.data].values()
     assert [each.isclosed for each in trades] == [True]
