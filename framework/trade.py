@@ -58,7 +58,7 @@ from framework.live.slices import Slicer
 from framework.live.standing import Standing
 from framework.live.status import STARTING
 from framework.live.status_file import StatusFile
-from framework.live.story import Story
+from framework.live.story import KEPT, Story
 from framework.live.trade_log import TradeLog
 from framework.live.transport import AioHttp
 from framework.live.windows import Cut, Growing
@@ -216,7 +216,7 @@ def _seen(
         yield Lookout(Standing(), clock, None)
         return
     standing = Standing.of(journal.entries())
-    standing.story.name = name
+    standing.story.name, standing.story.keeps = name, KEPT
     folder = journal.path.parent
     shown = [StatusFile.of(folder, name, secrets).write, *([] if live.watch is None else [live.watch])]
     booked = []
@@ -399,6 +399,7 @@ def _telling(story: Story, lookout: Lookout) -> Callable[[datetime, Record], Non
     """
     if not log.isEnabledFor(logging.INFO):
         return lookout.hear
+    story.keeps = KEPT
 
     def tell(at: datetime, record: Record) -> None:
         lookout.hear(at, record)

@@ -44,6 +44,7 @@ class Reports:
         self._chains: dict[str, Chain] = {}
         self._open: dict[str, Chain] = {}
         self._owners: dict[str, str] = {}
+        self._names: dict[str, list[str]] = {}
         self._posts: dict[str, Post] = {}
         self._early: deque[News] = deque(maxlen=WAITING)
         self._has_grown = False
@@ -63,7 +64,7 @@ class Reports:
 
     def expect_change(self, client_order_id: str, new_client_order_id: str) -> None:
         """Know a replacement's id before the PATCH is sent."""
-        self._owners[new_client_order_id] = client_order_id
+        self._name(new_client_order_id, client_order_id)
 
     def refuse(self, post: Post, why: Refused, now: datetime) -> list[Told]:
         """End all orders of a POST that was refused."""
@@ -81,6 +82,24 @@ class Reports:
         why = "cancelled before it was sent"
         chains = (self._chains[each.client_order_id] for each in post.orders)
         return [told for chain in chains for told in chain.end(OrderStatus.CANCELED, now, why)]
+
+    def forget(self, client_order_id: str, before: datetime) -> bool:
+        """Forget an order that is over, and its group; return whether it is not known any more.
+
+        It stays for as long as an order of its group is open, or was heard of since a time: what is said of it
+        afterwards is a stranger's.
+        """
+        post = self._posts.get(client_order_id)
+        names = [each.client_order_id for each in post.orders] if post else []
+        chains = [self._chains[each] for each in names if each in self._chains]
+        if any(each.ended is None or each.heard_at >= before for each in chains):
+            return False
+        for each in names:
+            for known in (self._chains, self._open, self._posts):
+                known.pop(each, None)
+            for other in self._names.pop(each, ()):
+                self._owners.pop(other, None)
+        return True
 
     # What the venue says
 
@@ -233,8 +252,12 @@ class Reports:
     def _own(self, report: Report, owner: str) -> None:
         for each in (report.venue_order_id, report.replaced_by, report.replaces):
             if each and each not in self._owners:
-                self._owners[each] = owner
+                self._name(each, owner)
                 self._has_grown = True
+
+    def _name(self, name: str, owner: str) -> None:
+        self._owners[name] = owner
+        self._names.setdefault(owner, []).append(name)
 
     def _settled(self, report: Report, now: datetime) -> list[Told]:
         """Return what follows from news: messages that had waited for it, and ends that nobody tells."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
@@ -18,6 +19,9 @@ log = logging.getLogger("switchback.alpaca")
 
 INSTANT = timedelta(microseconds=1)
 
+KEPT = timedelta(days=3)
+"""For how long an order that is over is still known, should more be told of it: a weekend. A session has no end."""
+
 
 class Telling:
     """The orders of a session as they are known, and the way to their owner. Owned by the I/O thread.
@@ -31,6 +35,7 @@ class Telling:
         self.requests: dict[str, OrderRequest] = {}
         self.booked: dict[str, tuple[float, float]] = {}
         self.over: set[str] = set()
+        self._ended: deque[tuple[datetime, str]] = deque()
         self._clock, self._emit, self._follow = clock, emit, follow
         self._latest = self._told_at = clock.now()
 
@@ -74,12 +79,24 @@ class Telling:
             return
         if update.status.is_final:
             self.over.add(name)
+            self._ended.append((self._clock.now(), name))
         log.debug("order %s: %s %s", name, update.status.value, update.reason)
         self._told_at = max(self._told_at, update.at)
         self._emit(update)
         request = self.requests.get(name)
         traded = self.duties.traded(request, update) if request else []
         self._follow(update, [*traded, *self.duties.heard(update, self.filled(name))])
+
+    def forget(self, before: datetime) -> None:
+        """Forget the orders that were over by a time, and of which nothing was heard since."""
+        while self._ended and self._ended[0][0] < before:
+            _, name = self._ended.popleft()
+            if not self.reports.forget(name, before):
+                self._ended.append((self._clock.now(), name))  # another one of its group is open
+                continue
+            self.requests.pop(name, None)
+            self.booked.pop(name, None)
+            self.over.discard(name)
 
     def reject(self, name: str, reason: str) -> None:
         """End an order that the venue is never asked for."""

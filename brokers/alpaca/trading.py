@@ -25,7 +25,7 @@ from brokers.alpaca.resuming import left, parts, planned
 from brokers.alpaca.sending import Sending
 from brokers.alpaca.splits import splits_after
 from brokers.alpaca.stream import STREAM, Message, OrderStream
-from brokers.alpaca.telling import Telling
+from brokers.alpaca.telling import KEPT, Telling
 from feeds.alpaca.protocol import NAME
 from framework.errors import ConfigError, Unsupported, first
 from framework.live.clock import Deadline
@@ -331,6 +331,7 @@ class AlpacaDesk:
         self._do(self._telling.duties.due(now))
         if self._is_up is not None and now - self._looked_at >= self._habits.stale / 4:
             self._looked_at = now
+            self._telling.forget(now - KEPT)
             self._look_at_the_silent()
 
     def _look_at_the_silent(self) -> None:

@@ -21,8 +21,8 @@ from framework.model import Bar, Revision
 SETTLE = timedelta(seconds=10)
 """How long after its end a minute is final: its bar is in the stream after a second, and in history."""
 
-REMEMBERED = 2_000
-"""How many bars of a symbol are remembered, to tell a revision from a bar that comes twice."""
+REMEMBERED = 500
+"""How many bars of a symbol are remembered, to tell a revision from a bar that comes twice: more than a day's."""
 
 
 class Origin(enum.Enum):

@@ -102,7 +102,7 @@ class Ledger:
     def __init__(self, minutes: Minutes, since: Mapping[str, datetime]) -> None:
         self.minutes = minutes
         self._since: dict[str, datetime] = {}
-        self._days: dict[tuple[str, date], list[str]] = {}
+        self._days: dict[tuple[str, date], bytearray] = {}  # a letter is a byte: there are as many as minutes
         self._changed: dict[tuple[str, date], None] = {}
         self.add(since)
 
@@ -135,22 +135,22 @@ class Ledger:
     def mark(self, symbol: str, end: datetime) -> Mark:
         """Return what became of a minute."""
         window = self.minutes.window(end)
-        return _MARKS[self._letters(symbol, window)[window.place(end)]] if window else Mark.OUT
+        return _MARKS[chr(self._letters(symbol, window)[window.place(end)])] if window else Mark.OUT
 
     def changed(self) -> list[Entry]:
         """Return the days that have changed since this was asked last: what the journal is to be given."""
         changed, self._changed = self._changed, {}
-        return [Entry(symbol, day, _runs(self._days[symbol, day])) for symbol, day in changed]
+        return [Entry(symbol, day, _runs(self._days[symbol, day].decode())) for symbol, day in changed]
 
     def restore(self, entry: Entry) -> None:
         """Take a day from the journal, of a session that goes on now; raise `ConfigError` where it is no such day."""
-        letters = [letter for count, letter in _RUN.findall(entry.runs) for letter in letter * int(count)]
+        letters = "".join(letter * int(count) for count, letter in _RUN.findall(entry.runs))
         window = self.minutes.day(entry.day)
         if window is None or len(letters) != len(window) or not _MARKS.keys() >= set(letters):
             raise ConfigError(
                 f"the journal's minutes of {entry.key} are not those of that day; was the calendar another?"
             )
-        self._days[entry.symbol, entry.day] = letters
+        self._days[entry.symbol, entry.day] = bytearray(letters, "ascii")
         followed = next((at for at, letter in enumerate(letters) if letter != Mark.OUT.value), len(letters))
         since = window.end(followed) - MINUTE
         self._since[entry.symbol] = min(since, self._since.get(entry.symbol, since))
@@ -161,7 +161,7 @@ class Ledger:
         missing: list[Missing] = []
         for symbol, since in self._since.items():
             for window in self.minutes.days(since, until):
-                ended = self._letters(symbol, window)[: max((until - window.opens) // MINUTE, 0)]
+                ended = self._letters(symbol, window)[: max((until - window.opens) // MINUTE, 0)].decode()
                 counts[symbol].update(_MARKS[each] for each in ended if each != Mark.OUT.value)
                 missing.extend(_missing(symbol, window, ended))
         return Summary(counts, tuple(missing))
@@ -172,22 +172,22 @@ class Ledger:
             return
         key = (symbol, window.day)
         self._days[key] = self._letters(symbol, window)
-        self._days[key][window.place(end)] = mark.value
+        self._days[key][window.place(end)] = ord(mark.value)
         self._changed[key] = None
 
-    def _letters(self, symbol: str, window: Window) -> list[str]:
+    def _letters(self, symbol: str, window: Window) -> bytearray:
         """Return a day's letters; all open where nothing is known of it yet."""
         if (symbol, window.day) in self._days:
             return self._days[symbol, window.day]
         out = min(max((self._since[symbol] - window.opens) // MINUTE, 0), len(window))
-        return [Mark.OUT.value] * out + [Mark.OPEN.value] * (len(window) - out)
+        return bytearray(Mark.OUT.value * out + Mark.OPEN.value * (len(window) - out), "ascii")
 
 
 def _runs(letters: Iterable[str]) -> str:
     return "".join(f"{len(list(run))}{letter}" for letter, run in groupby(letters))
 
 
-def _missing(symbol: str, window: Window, letters: list[str]) -> Iterable[Missing]:
+def _missing(symbol: str, window: Window, letters: str) -> Iterable[Missing]:
     at = 0
     for letter, run in groupby(letters):
         first, at = at, at + len(list(run))

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from framework.engine.compat import MendedCerebro
+from framework.engine.forgetting import forget
 from framework.engine.live_broker import LiveBroker
 from framework.engine.live_data import LiveData, Row, last_time, number, row
 from framework.engine.oversight import Left, Orders, Oversight
@@ -312,6 +313,7 @@ class Loop:
             for strategy in self._strategies:
                 strategy._next()
                 cerebro._next_writers(self._strategies)
+                forget(strategy)
             self._broker.depart()
         self._is_over |= bool(cerebro._event_stop)
         self._spread_word()

@@ -289,7 +289,10 @@ class LiveBroker(RuledBroker):
         """Forget an order that is over; the others of an OCO that was sent piece by piece end with it."""
         del self._orders[client_order_id]
         self.restraint.note_gone(order)
-        leader, together = self._ocos.get(order.ref), self._together.get(order.ref, frozenset())
+        self._ids.pop(order.ref, None)
+        for changes in (self._changes, self._changing):
+            changes.pop(order.ref, None)
+        leader, together = self._ocos.get(order.ref), self._together.pop(order.ref, frozenset())
         for each in [] if leader is None else list(self._orders.values()):
             if self._ocos.get(each.ref) == leader and each.ref not in together:
                 self.cancel(each)
@@ -307,6 +310,14 @@ class LiveBroker(RuledBroker):
         if is_over and order.ref not in self._ids and reason != WARMING_UP:
             what = f"{order.ordtypename().lower()} {abs(order.created.size):g} {order.getordername()}"
             self._records.append(REFUSED, symbol_of(order.data), {"order": what, "reason": reason})
+        if not order.alive():
+            self._forget(order)
+
+    def _forget(self, order: Any) -> None:
+        """Drop what Backtrader keeps for ever of an order that is over: a session has no end."""
+        self._ocol.pop(order.ref, None)
+        if order in self.orders:
+            self.orders.remove(order)
 
     def _refusal(self, order: Any) -> str:
         why = super()._refusal(order)

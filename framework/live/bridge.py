@@ -33,6 +33,8 @@ class Bridge:
         """How many news have been posted; read in the I/O thread."""
         self.taken = 0
         """How many news have been taken; read in the engine thread."""
+        self.known = 0
+        """How many news had been taken when the command was sent that is carried out now; read in the I/O thread."""
 
     def attach(self, loop: asyncio.AbstractEventLoop, obey: Callable[[Any], None]) -> None:
         """Say who carries commands out, in which loop."""
@@ -73,7 +75,7 @@ class Bridge:
         if self._loop is None or self._obey is None:
             raise SwitchbackError("the I/O thread has not begun; nothing was sent")
         with self._stirred:
-            self._commands.extend(commands)
+            self._commands.extend((self.taken, each) for each in commands)
             is_called, self._is_called = self._is_called, True
         if is_called and not self._loop.is_closed():
             return  # waking a thread costs more than a command: once is enough for all that wait
@@ -89,4 +91,9 @@ class Bridge:
         with self._stirred:
             commands, self._commands, self._is_called = self._commands, deque(), False
         for each in commands:
-            self._loop.call_soon(self._obey, each)  # one that fails does not take the others along
+            self._loop.call_soon(self._carry, *each)  # one that fails does not take the others along
+
+    def _carry(self, known: int, command: Any) -> None:
+        assert self._obey is not None
+        self.known = known
+        self._obey(command)

@@ -81,7 +81,8 @@ class Hub:
             case Link():
                 self._linked(news)
             case OrderUpdate():
-                self._cancels.hear(news)
+                is_posted = not self.gathers and self._missed is None
+                self._cancels.hear(news, self.bridge.posted + 1 if is_posted else 0)
         if isinstance(news, OrderUpdate) and self._missed is not None:
             self._missed.append(news)
         elif self.gathers and isinstance(news, Bar | OrderUpdate):
@@ -223,7 +224,7 @@ class Hub:
             case Submit(group):
                 self._turn(group)
                 self._cancels.know(group)
-                endings = self._cancels.before(group)
+                endings = self._cancels.before(group, self.bridge.known)
                 self._in_lane(group.orders[0].symbol, partial(self._submitted, group, endings))
             case Cancel(client_order_id):
                 self._turn_again(client_order_id)

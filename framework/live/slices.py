@@ -18,7 +18,7 @@ from framework.model import MINUTE, Bar, Timeframe
 GRACE = 0.25
 """Seconds for which an instant waits for its other bars, from its first."""
 
-REMEMBERED = 2_000
+REMEMBERED = 500
 """How many instants that have gone are remembered, to know a bar that comes twice."""
 
 Series = tuple[str, Timeframe]
@@ -68,6 +68,7 @@ class Slicer:
         self.grace = grace
         self.late = self.duplicates = 0
         self._series: dict[Series, int] = {}
+        self._keys: dict[Series, Series] = {}  # one of each, for it is remembered with every instant
         self._waiting: dict[datetime, _Instant] = {}  # as they came, and so by their time to go
         self._order: list[datetime] = []
         self._gone: dict[datetime, set[Series]] = {}
@@ -86,7 +87,7 @@ class Slicer:
 
     def add(self, bar: Bar, now: float) -> list[Slice]:
         """Take a bar; return the slices that go now, earliest first (a late one is alone, before them)."""
-        key = (bar.symbol, bar.timeframe)
+        key = self._keys.setdefault((bar.symbol, bar.timeframe), (bar.symbol, bar.timeframe))
         if self._has(bar.end, key):
             self.duplicates += 1
             return self.due(now)

@@ -37,6 +37,9 @@ from framework.model import GroupKind, OrderGroup, OrderRequest, OrderStatus, Or
 QUIET = timedelta(minutes=15)
 """After so much venue time without a line, the bars that still come are told."""
 
+KEPT = timedelta(days=3)
+"""For how long who tells of a session while it runs remembers orders that are over: a weekend."""
+
 STREAMS = {"trade_updates": "orders", "data": "bars"}
 """What a reader calls the streams."""
 
@@ -101,7 +104,10 @@ class Life:
 
 @dataclass(slots=True)
 class Story:
-    """The fold of a session's records. Owned by whoever tells it."""
+    """The fold of a session's records. Owned by whoever tells it.
+
+    Orders that have been over for longer than `keeps` are forgotten; None keeps all.
+    """
 
     name: str = ""
     start: Mapping[str, Any] = field(default_factory=dict)
@@ -109,7 +115,9 @@ class Story:
     is_running: bool = False
     lives: dict[str, Life] = field(default_factory=dict)
     zone: tzinfo = UTC
+    keeps: timedelta | None = None
     _told: datetime | None = None
+    _forgot: datetime | None = None
     _instants: int = 0
 
     @classmethod
@@ -194,7 +202,17 @@ class Story:
         if "limits" in body:
             yield "session", told(body["limits"])
 
+    def _forget(self, at: datetime) -> None:
+        """Forget, once in a while, the orders that were over long ago."""
+        if self.keeps is None or (self._forgot is not None and at - self._forgot < self.keeps / 3):
+            return
+        self._forgot, before = at, at - self.keeps
+        over = [name for name, life in self.lives.items() if life.ended is not None and life.ended < before]
+        for name in over:
+            del self.lives[name]
+
     def _sent(self, at: datetime, group: OrderGroup) -> Iterator[tuple[Any, ...]]:
+        self._forget(at)
         together = "" if group.kind is GroupKind.LIST else f" ({group.kind.value})"
         for request in group.orders:
             self.lives[request.client_order_id] = Life(request, at, group.kind)

@@ -460,3 +460,25 @@ def activity(total: float, price: float) -> dict[str, Any]:
     size = {4: "4", 10: "6"}[int(total)]
     numbers = {"qty": size, "price": str(price), "cum_qty": str(total)}
     return {"id": f"2026::{total}", "order_id": "A", "transaction_time": NOW.isoformat(), **numbers}
+
+
+def test_an_order_that_is_over_is_forgotten_when_it_is_old() -> None:
+    """Not before: what is told late is understood until then, and is a stranger's afterwards."""
+    reports = Reports()
+    reports.expect(posted(order()), NOW)
+    reports.hear(filled(4, 100.0, 4, 100.0), NOW)
+    assert not reports.forget("run-1-1", NOW + timedelta(days=1))
+    reports.hear(filled(6, 100.0, 10, 100.0), NOW)
+    assert not reports.forget("run-1-1", NOW)
+    assert reports.forget("run-1-1", NOW + timedelta(seconds=1))
+    assert (reports.post("run-1-1"), reports.owner("A")) == (None, None)
+    assert reports.hear(filled(6, 100.0, 10, 100.0), NOW) == []
+
+
+def test_a_group_is_forgotten_as_one() -> None:
+    """The entry of a bracket is over, its exits are open: news of these are followed by it."""
+    reports = Reports()
+    reports.expect(posted(*bracket(), kind=GroupKind.BRACKET), NOW)
+    reports.hear(filled(10, 100.0, 10, 100.0), NOW)
+    assert not reports.forget("run-1-1", NOW + timedelta(days=1))
+    assert reports.post("run-1-2") is not None

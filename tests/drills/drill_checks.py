@@ -14,6 +14,7 @@ from drills.drill_strategies import Story
 from brokers.alpaca.book import Book
 from brokers.alpaca.entries import Entry
 from framework.columns import Columns, instant, moment
+from framework.live.identity import ClientOrderId
 from framework.live.records import INTENT, REVISION
 from framework.model import OrderGroup
 
@@ -153,8 +154,9 @@ def _same(got: Columns, told: Columns) -> Any:
 
 def stories(played: Played) -> Mapping[str, Story]:
     """Return what the strategy was told of each order, by client order id."""
-    ids = played.broker._ids
-    return {ids[ref]: story for ref, story in played.strategy.stories.items() if ref in ids}
+    broker, ids = played.broker, played.strategy.ids
+    own = {ref: str(ClientOrderId(broker._session, broker._run, ref)) for ref in played.strategy.stories}
+    return {ids.get(ref, own[ref]): story for ref, story in played.strategy.stories.items()}
 
 
 def words(played: Played) -> Iterator[str]:

@@ -52,6 +52,7 @@ class Hungry(bt.Strategy):
     def __init__(self) -> None:
         self.chance = Random(self.p.seed)
         self.stories: dict[int, Story] = {}
+        self.ids: dict[int, str] = {}
         self.open: dict[int, Any] = {}
         self.said: list[str] = []
 
@@ -61,6 +62,7 @@ class Hungry(bt.Strategy):
         self.said.append(str(msg))
 
     def notify_order(self, order: Any) -> None:
+        self.ids |= getattr(self.broker, "_ids", {})  # the broker forgets those of orders that are over
         story = self.stories.setdefault(order.ref, Story(order.ref, order.data._name))
         story.word += LETTERS[order.status]
         story.size, story.price = order.executed.size, order.executed.price

@@ -146,3 +146,10 @@ def test_calendar_ends_some_day():
     """There the error says so, instead of a wrong minute."""
     with pytest.raises(ConfigError, match="no minutes after"):
         NYSE.following(OPEN.replace(year=2200))
+
+
+def test_a_minute_takes_one_byte():
+    """A session of weeks keeps all of its days."""
+    kept = ledger()
+    kept.record(received(1))
+    assert kept._days["SPY", MONDAY] == b"r" + b"." * 389

@@ -353,3 +353,19 @@ def test_late_half_of_an_oco_ends_with_its_other_half(stage: Stage) -> None:
     stage.filled(0, Fill("e", 1, 12.0, T0))
     stage.run(Diary, script={1: first, 2: second})
     assert stage.bridge.sent[2:] == [Cancel(stage.ids[1])]
+
+
+def test_orders_that_are_over_and_trades_that_are_closed_are_not_kept(stage: Stage) -> None:
+    """Two round trips and an order that was taken back: Backtrader keeps all of it, and a session has no end."""
+    for minute in range(4):
+        stage.instant(minute, "SPY", "IBM")
+        stage.filled(minute, Fill(str(minute), 5, 10.0, T0 + timedelta(minutes=minute, seconds=2)))
+    stage.instant(4, "SPY", "IBM")
+    steps = {1: Diary.buy, 2: Diary.sell, 3: Diary.buy, 4: Diary.sell}
+    taken_back = {5: lambda s: s.cancel(s.buy(size=5))}
+    played = stage.run(Diary, script={at: lambda s, do=do: do(s, size=5) for at, do in steps.items()} | taken_back)
+    assert sum(name == "Completed" for name, *_ in played.told) == 4
+    broker = played.broker
+    assert (broker.orders, broker._ocol, broker._ids, broker._together, played._orders) == ([], {}, {}, {}, [])
+    (trades,) = played._trades[played.data].values()
+    assert [each.isclosed for each in trades] == [True]

@@ -300,3 +300,36 @@ def test_an_instant_goes_without_a_symbol_that_is_halted() -> None:
     assert [each.bars[0].symbol if isinstance(each, Instant) else each.is_halted for each in told] == [
         True, "SPY", "SPY", False
     ]  # fmt: skip
+
+
+def test_an_exit_asked_for_before_its_stop_was_heard_to_fill_is_not_sent() -> None:
+    """The fill was on its way to the engine, which closed what it thought that it held: it would be short."""
+    fill = Fill("e", 10, 9.5, T0)
+
+    async def steps(hub: Hub, desk: Desk, clock: VirtualClock) -> list[Any]:
+        hub.bridge.attach(asyncio.get_running_loop(), hub.obey)
+        hub.obey(order("stop", side=Side.SELL, position=10))
+        hub.emit(OrderUpdate("stop", "v", OrderStatus.FILLED, T0, fill))
+        hub.bridge.send(Cancel("stop"), order("close", side=Side.SELL, position=10))
+        await turns()
+        unheard = list(desk.asked)
+        news(hub)
+        hub.bridge.send(order("after", side=Side.SELL, position=10))
+        await turns()
+        return [unheard, desk.asked[len(unheard) :]]
+
+    assert on_hub(steps) == [["stop", "cancel stop"], ["after"]]
+
+
+def test_an_exit_that_closes_what_is_left_goes_although_a_fill_is_on_its_way() -> None:
+    """Ten of twenty were sold meanwhile: ten more close the rest."""
+    fill = Fill("e", 10, 9.5, T0)
+
+    async def steps(hub: Hub, desk: Desk, clock: VirtualClock) -> list[Any]:
+        hub.obey(order("first", side=Side.SELL, position=20))
+        hub.emit(OrderUpdate("first", "v", OrderStatus.FILLED, T0, fill))
+        hub.obey(order("second", side=Side.SELL, position=20))
+        await turns()
+        return desk.asked
+
+    assert on_hub(steps) == ["first", "second"]

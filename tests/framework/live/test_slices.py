@@ -187,3 +187,11 @@ def test_what_waits_for_a_symbol_goes_when_it_is_halted():
     slicer.add(bar("A", 2), 0.0)
     assert shown(slicer.excuse("B", OPEN + timedelta(minutes=1), 0.1)) == ["2 A"]
     assert shown(slicer.add(bar("B", 2), 0.2)) == ["2 B late"]
+
+
+def test_instants_that_have_gone_share_their_names():
+    """Each remembers which series it had, for a day: a pair for each bar would be thousands."""
+    slicer = Slicer(["A"])
+    for minute in range(1, 4):
+        slicer.add(bar("A", minute), 0.0)
+    assert len({id(key) for gone in slicer._gone.values() for key in gone}) == 1

@@ -185,3 +185,14 @@ def test_a_group_says_what_it_is() -> None:
     """The orders of a bracket are marked."""
     group = OrderGroup((request(), request("dip-2-8"), request("dip-2-9")), GroupKind.BRACKET)
     assert all(line.endswith("(bracket)") for line in lines(begun(), INTENT, "dip-2-7", {"group": group}))
+
+
+@pytest.mark.parametrize(("keeps", "known"), [(None, ["dip-2-7", "dip-2-8"]), (timedelta(days=3), ["dip-2-8"])])
+def test_who_tells_of_a_session_forgets_what_was_over_long_ago(keeps: timedelta | None, known: list[str]) -> None:
+    """A session has no end; who reads a journal wants all of it."""
+    story = begun()
+    story.keeps = keeps
+    story.take(AT, UPDATE, "dip-2-7", news(OrderStatus.CANCELED))
+    later = AT + timedelta(days=4)
+    story.take(later, INTENT, "dip-2-8", {"group": OrderGroup((request("dip-2-8", limit_price=5.3),))})
+    assert list(story.lives) == known
