@@ -290,8 +290,7 @@ class LiveBroker(RuledBroker):
         del self._orders[client_order_id]
         self.restraint.note_gone(order)
         self._ids.pop(order.ref, None)
-        for changes in (self._changes, self._changing):
-            changes.pop(order.ref, None)
+        self._changes.pop(order.ref, None)
         leader, together = self._ocos.get(order.ref), self._together.pop(order.ref, frozenset())
         for each in [] if leader is None else list(self._orders.values()):
             if self._ocos.get(each.ref) == leader and each.ref not in together:
