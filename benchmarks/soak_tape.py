@@ -34,7 +34,7 @@ MANY = 1_000_000
 """Requests that may be made in a minute of ours: it is a day of the venue's, or two."""
 
 QUIET = timedelta(hours=2)
-"""How long before a close nothing is broken any more; of a short day half as long."""
+"""How long before a close nothing is broken any more."""
 
 FOREIGN = 100
 """Shares of the symbol that is split which the account holds beside the session's: another program's."""
@@ -100,7 +100,7 @@ class Stretch:
         chance, kinds = random.Random(self.seed), _kinds()
         found: list[tuple[datetime, dict[str, Any] | None]] = []
         for opens, closes in self.days:
-            whole = closes - (QUIET if closes - opens > timedelta(hours=5) else QUIET / 2)
+            whole = closes - QUIET
             times = [opens + chance.uniform(0.05, 0.95) * (whole - opens) for _ in range(self.drops)]
             found += [*((at, next(kinds)) for at in times), (whole, None)]
         return sorted(found, key=lambda each: each[0])
