@@ -12,9 +12,13 @@ from brokers.alpaca.endpoint import Endpoint
 from brokers.alpaca.exchanges import cancel_all
 from brokers.alpaca.lookups import Account, account
 from framework.errors import ConfigError, ConnectionLost, RateLimited
+from framework.retries import Patience
 from framework.wire import Exchange
 
 T = TypeVar("T")
+
+PATIENCE = Patience(attempts=3, connect=4.0, read=10.0, whole=15.0, first_wait=0.25, longest_wait=1.0)
+"""In an emergency it is told soon that the venue cannot be reached: it may be tried again by hand, or elsewhere."""
 
 LOOKS = 20
 """How often the account is looked at until all is done."""

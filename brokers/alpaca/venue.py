@@ -106,11 +106,11 @@ class AlpacaVenue:
         """
         import time
 
-        from brokers.alpaca.emptying import cleared
+        from brokers.alpaca.emptying import PATIENCE, cleared
         from feeds.alpaca.protocol import NAME
         from framework.http import Http
 
-        with Http(NAME) as http:
+        with Http(NAME, PATIENCE) as http:
             return cleared(self.endpoint, http, number, time.sleep, flatten=flatten, is_real=self.is_real)
 
     def _credentials(self) -> Credentials:

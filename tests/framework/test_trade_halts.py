@@ -52,11 +52,19 @@ class Scripted(bt.Strategy):
         self.said.append((self.count, message))
 
 
-def live(script: dict[int, Callable[[Any], Any]], **options: Any) -> Any:
-    """Run the scripted strategy on SPY and IBM, which is halted from its third minute to its sixth."""
+class Brief(Scripted):
+    """Ends when every bar was there: a clock that runs would go on to the close."""
+
+    def next(self) -> None:
+        if [len(data) for data in self.datas] == [10, 7]:
+            self.env.runstop()
+
+
+def live(script: dict[int, Callable[[Any], Any]], strategy: type[Scripted] = Scripted, **options: Any) -> Any:
+    """Run a strategy on SPY and IBM, which is halted from its third minute to its sixth."""
     with Sandbox(Tape(PRICES), halts=[HALT], **options) as sandbox:
         source, venue = AlpacaBars(["SPY", "IBM"], **sandbox.access), AlpacaVenue(**sandbox.access)
-        return run(Scripted, source=source, venue=venue, live=Live(session="h"), warmup=0, script=script)
+        return run(strategy, source=source, venue=venue, live=Live(session="h"), warmup=0, script=script)
 
 
 def ibm(strategy: Scripted, **options: Any) -> Any:
@@ -114,7 +122,7 @@ def test_a_halt_is_in_the_journal_and_told_as_a_line(sessions: Path) -> None:
 
 def test_a_session_in_real_time_goes_on_over_a_halt() -> None:
     """On a clock that runs, instants do not wait for the symbol, and the bars after the halt are told."""
-    result = live({}, speed=600)
+    result = live({}, Brief, speed=600)
     assert [text for _, text in result.strategy.said if "IBM" in text] == [
         "IBM: halted (T1: news pending)", "IBM: trades again"
     ]  # fmt: skip
