@@ -38,7 +38,7 @@ from framework.http import Http
 from framework.live.admission import allotment, check_account, check_together, check_until
 from framework.live.attention import attention
 from framework.live.bridge import Bridge
-from framework.live.clock import VenueClock, WallClock
+from framework.live.clock import VenueClock, WallClock, pace
 from framework.live.commands import Look
 from framework.live.ending import Stop
 from framework.live.heard import Heard
@@ -178,8 +178,8 @@ def _opened(
     io = stack.enter_context(rig.io())
     bridge = rig.bridge(io)
     told = isinstance(clock, VenueClock) and clock.speed is None
-    # In lock-step a minute is no time at all, and the sandbox counts no requests.
-    http = rig.http(venue.rules.venue, clock, None if told else live.requests)
+    limit = _requests(clock, live)
+    http = rig.http(venue.rules.venue, clock, limit)
     control = rig.http("sandbox", clock, None)
     lookout.requests = lambda: http.requests
     series = [(symbol, source.timeframe) for source in sources for symbol in source.symbols]
@@ -194,7 +194,7 @@ def _opened(
         hub = Hub(bridge, session, venue, slicer, gathers=told)
         bridge.attach(io.loop, hub.obey)
         if not told:
-            hub.begin(watch_requests(hub, http, clock, live.requests))
+            hub.begin(watch_requests(hub, http, clock, limit or live.requests))
         return hub, heard
 
     async def closed() -> None:
@@ -205,6 +205,17 @@ def _opened(
     hub, heard = io.call(begun())
     stack.callback(lambda: io.call(hub.end()))
     return Ground(name, clock, records, past, io, control, hub, heard, base_url, lookout)
+
+
+def _requests(clock: Clock, live: Live) -> int | None:
+    """Return how many requests may be made in a minute of I/O time; None where they are not counted.
+
+    In lock-step a minute is no time at all, and on a clock that runs fast there are more of them: a sandbox counts
+    none then.
+    """
+    if isinstance(clock, VenueClock) and clock.speed is None:
+        return None
+    return int(live.requests * max(pace(clock), 1.0))
 
 
 @contextmanager

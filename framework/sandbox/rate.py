@@ -32,10 +32,12 @@ class RateLimit:
         self._at, self._left = monotonic(), float(limit)
 
     def take(self) -> bool:
-        """Use one request; return whether it was still allowed."""
+        """Use one request; return whether it was still allowed; one that is not kept stays full."""
+        if not self.is_kept:
+            return True
         self._refill()
         if self._left < 1:
-            return not self.is_kept
+            return False
         self._left -= 1
         return True
 

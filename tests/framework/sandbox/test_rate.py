@@ -18,10 +18,10 @@ def test_the_budget_is_full_again_after_a_minute() -> None:
 
 
 def test_a_budget_that_is_only_shown_refuses_nothing() -> None:
-    """The headers count down, and every request is answered."""
+    """Every request is answered, and nobody is told that fewer are left."""
     rate = RateLimit(1, is_kept=False)
     assert [rate.take() for _ in range(3)] == [True, True, True]
-    assert rate.headers()["X-RateLimit-Remaining"] == "0"
+    assert rate.headers()["X-RateLimit-Remaining"] == "1"
 
 
 def test_the_budget_fills_evenly() -> None:
