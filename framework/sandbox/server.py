@@ -71,8 +71,8 @@ async def serving(market: Market, dialects: Iterable[Routes], port: int = 0) -> 
 
 async def _hung_up(runner: web.AppRunner) -> None:
     """End the server and all of its connections, those too whose client does not read what is still to be sent."""
-    connections = runner.server.connections if runner.server is not None else []
-    transports = [each.transport for each in connections if each.transport is not None]
+    # aiohttp's own list: a connection that it has closed already, and that still has something to send, is in no other.
+    transports = list(runner.server._connections.values()) if runner.server is not None else []
     await runner.cleanup()
     for each in transports:
         each.abort()
