@@ -194,7 +194,7 @@ class Oversight:
         """Tell the operator where the session does something else than before."""
         day_end = self._orders.day_end
         if self._pulled is not None:
-            state = HALTED, str(self._pulled)
+            state = HALTED, str(self._pulled).removeprefix("halted ")
         elif self.is_leaving or (day_end is not None and day_end.flattening is not None):
             state = CLOSING, self.left.why or "the end of the day"
         else:
