@@ -110,7 +110,7 @@ class Following:
         self._wake.set()
 
     def _received_at(self) -> datetime:
-        """Return when a message was received. In lock-step its step has been played, though the clock may not say so."""
+        """Return when a message was received. In lock-step a step was played since the clock was set."""
         now = self._clock.now()
         return now + _JUST_AFTER if now == self._stepped_at else now
 
@@ -223,7 +223,8 @@ class Following:
         for each in lost:
             if (each.text, each.why) not in self._unread:
                 self._unread.add((each.text, each.why))
-                self._told.remark(f"{NAME}: algorithm {self.algorithm} published what cannot be read: {each.why}: {each.text}")
+                what = f"algorithm {self.algorithm} published what cannot be read"
+                self._told.remark(f"{NAME}: {what}: {each.why}: {each.text}")
         for batch in batches:
             self._session.journal.append(SIGNALS, self.algorithm, batch.body())
             self._note(batch)

@@ -141,7 +141,9 @@ class Line:
             raise error
         wait = min(self._waits.refused * 2.0 ** min(self._refusals, 10), _LONGEST)
         self._refusals += 1
-        self._remark(f"line {self.number + 1} of {self._settings.connections} is refused, next try in {wait:.0f} s: {error}")
+        self._remark(
+            f"line {self.number + 1} of {self._settings.connections} is refused, next try in {wait:.0f} s: {error}"
+        )
         await self._clock.sleep(wait)
         self.login.begin_anew()
 

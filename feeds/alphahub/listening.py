@@ -78,7 +78,7 @@ class SignalListening:
         return [connection for line in self.lines for connection in line.connections]
 
     async def run(self) -> None:
-        """Follow the algorithms; raise `AuthenticationError` for a wrong password, or what else waiting cannot cure."""
+        """Follow the algorithms; raise `AuthenticationError` for a wrong password, or what waiting cannot cure."""
         if self._is_told:
             self.session.heard.before_step(self._catch_up)
         untold = [batch for each in self.followings.values() for batch in each.restore()]
@@ -99,9 +99,7 @@ class SignalListening:
         return Login(credentials, self.settings.base_url, http, self.session.clock)
 
     def _line(self, number: int) -> Line:
-        return Line(
-            number, self.settings, self._login(), self._clock, self._take, self.remark, lambda: self._is_proven
-        )
+        return Line(number, self.settings, self._login(), self._clock, self._take, self.remark, lambda: self._is_proven)
 
     # -- the jobs
 
@@ -126,6 +124,8 @@ class SignalListening:
         while True:
             await self._clock.sleep(self.settings.waits.look)
             self._look()
+            if self._is_up:
+                self._sink("the last line was replaced by one that broke")
 
     def _look(self) -> None:
         """Doubt what comes over lines that were open while this machine was asleep: it may have waited for hours."""
@@ -149,7 +149,8 @@ class SignalListening:
             at = due
             for name, each in self.followings.items():
                 if each.came_at is None or watch.day_of(each.came_at) < watch.day_of(due):
-                    self.remark(f"{NAME}: algorithm {name} has published nothing today by {text(due)}; look whether it should have")
+                    what = f"algorithm {name} has published nothing today by {text(due)}"
+                    self.remark(f"{NAME}: {what}; look whether it should have")
 
     # -- what the connections tell
 
@@ -164,13 +165,14 @@ class SignalListening:
                 self._is_proven = True
                 self._unheard.discard(item.algorithm)
                 self.followings[item.algorithm].want()
+                self.settled()
             case Left():
                 self._left(item)
             case Strange():
                 self._told_strange(item)
             case Change(state=LinkState.LOST):
                 log.info("%s: %s", connection.name, item.reason)
-                self._sink(item)
+                self._sink(item.reason)
 
     def _hear(self, connection: Connection, frame: Frame) -> None:
         for each in connection.joined if not connection.doubt else ():
@@ -188,6 +190,7 @@ class SignalListening:
             self._unheard.add(left.algorithm)
             where = "on one of its lines" if is_heard else "now"
             self.remark(f"{NAME}: algorithm {left.algorithm} is not heard {where}: {left.why}; it is joined again")
+        self._sink(left.why)
 
     def _told_strange(self, strange: Strange) -> None:
         for each in self.followings.values():
@@ -196,10 +199,11 @@ class SignalListening:
             self._strange.add((strange.what, strange.example))
             self.remark(f"{NAME} told {strange.what}, which is left out: {strange.example}")
 
-    def _sink(self, lost: Change) -> None:
+    def _sink(self, reason: str) -> None:
+        """Say that we are down, where nothing is heard any more."""
         if self._is_up is not False and not any(each.joined for each in self._connections):
             self._is_up = False
-            self._emit(Link(STREAM, False, lost.at, lost.reason, brings_prices=False))
+            self._emit(Link(STREAM, False, self._clock.now(), reason, brings_prices=False))
 
     # -- what the followings tell
 

@@ -54,7 +54,7 @@ class Records:
             self._journal.append_dated(waiting)
 
     def entries(self, kind: str, key: str | None = None) -> Iterator[Entry]:
-        """Yield the records of a kind, and of a key where it is given, the oldest first; what waits is written first."""
+        """Yield the records of a kind, and of a key where it is given, oldest first; what waits is written before."""
         self.commit()
         return self._journal.entries(kind, key)
 
