@@ -39,7 +39,7 @@ class Waits:
     """For history, at most."""
     hold: float = 3.0
     """For which what is pushed waits, at most, while history is asked for what came before it."""
-    refused: float = 300.0
+    refused: float = 60.0
     """After a login that was refused where an earlier one was not; twice as long each time, up to an hour."""
     look: float = 1.0
     """Between two looks at the clock: a machine may have been asleep."""
