@@ -25,7 +25,7 @@ from feeds.alphahub.protocol import BASE_URL, NAME
 from feeds.alphahub.settings import Settings
 from framework.errors import ConfigError, ConnectionLost
 from framework.model import Link, Remark, Signal
-from framework.ports import AsyncHttp, Clock, Journal, News, Recorded, Session
+from framework.ports import Clock, Journal, News, Recorded, Session
 from framework.wire import is_on_this_machine
 
 log = logging.getLogger("switchback.signals")
@@ -86,7 +86,7 @@ class AlphaHubConnection:
 
         async with AsyncExitStack() as stack:
             http = await stack.enter_async_context(AioHttp(NAME, WallClock()))
-            clock = await _clock(http, self._settings.base_url)
+            clock = await _clock(self._settings.base_url)
             journal = stack.enter_context(closing(self._journal(clock)))
             await self._listen(Session("signals", clock, http, journal, Heard(clock)))
 
@@ -170,15 +170,17 @@ def _logged(news: Link | Remark) -> None:
             log.info("%s is %s%s", stream, "up" if is_up else "down", f": {reason}" if reason else "")
 
 
-async def _clock(http: AsyncHttp, base_url: str) -> Clock:
+async def _clock(base_url: str) -> Clock:
     """Return a sandbox's own time, else the world's. One in lock-step is told by nobody here: its time just passes."""
     from framework.live.clock import VenueClock, WallClock
     from framework.live.lockstep import clock_told
+    from framework.live.transport import PATIENCE, AioHttp
 
     if not is_on_this_machine(base_url):
         return WallClock()
     try:
-        told = await http.send(clock_told(base_url))
+        async with AioHttp(NAME, WallClock(), replace(PATIENCE, attempts=1)) as http:
+            told = await http.send(clock_told(base_url))
     except ConfigError as error:
         if isinstance(error.__cause__, ConnectionLost):
             raise

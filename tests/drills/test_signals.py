@@ -2,7 +2,7 @@
 
 What no client can see through is what looks as if nothing was published: a socket that is mute and answers
 heartbeats, a publication that is never pushed or late, and a history that says there is none. The history shows it
-when it is asked next; where a newer signal was told by then, or it can no longer be shown to be new, it is told as late.
+when it is asked next; where a newer signal was told by then, or it cannot be shown to be new any more, it is late.
 """
 
 from __future__ import annotations

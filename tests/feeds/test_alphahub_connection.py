@@ -151,18 +151,20 @@ def test_values_instead_of_dictionaries():
 def test_journal_in_a_file_makes_a_restart_whole(tmp_path):
     """Nothing is called for twice, and what was published meanwhile is called for."""
 
+    async def run(stage, price):
+        before = len(stage.told)
+        async with stage.running(journal=tmp_path / "signals.sqlite", tz="UTC"):
+            await stage.until(lambda: len(stage.told) == before + (before > 0))
+            await stage.publish(open=[{**BUY, "price": price}])
+            await stage.until(lambda: len(stage.told) == before + 1 + (before > 0))
+        await stage.publish(14, open=[{**BUY, "price": 10 * price}])
+
     async def scene(stage):
-        for number in range(3):
-            async with stage.running(journal=tmp_path / "signals.sqlite", tz="UTC"):
-                await stage.until(lambda: len(stage.told) == 2 * number)
-                await stage.publish(open=[{**BUY, "price": 10.0 + number}])
-                await stage.until(lambda: len(stage.told) == 2 * number + 1)
-            await stage.publish(14, open=[{**BUY, "price": 20.0 + number}])
-            if number == 2:
-                return
+        for price in (1.0, 2.0, 3.0):
+            await run(stage, price)
 
     stage = play(scene)
-    assert [info["open"][0]["price"] for _, info in stage.told] == [10.0, 20.0, 11.0, 21.0, 12.0]
+    assert [info["open"][0]["price"] for _, info in stage.told] == [1.0, 10.0, 2.0, 20.0, 3.0]
 
 
 def test_without_a_journal_it_says_what_is_not_promised(caplog):
