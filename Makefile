@@ -28,3 +28,4 @@ bench:  ## ratios against peers and floors; the peers come with `pip install -e 
 	$(PYTHON) benchmarks/sandbox.py
 	$(PYTHON) benchmarks/live.py
 	$(PYTHON) benchmarks/limits.py
+	$(PYTHON) benchmarks/signals.py

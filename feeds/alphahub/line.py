@@ -46,10 +46,12 @@ class Connection:
             await self._changed.wait()
 
     async def stop(self) -> None:
-        """Hang up."""
+        """Hang up; raise what went wrong on our side of it."""
         self.joined.clear()
         self.task.cancel()
         await asyncio.wait([self.task])
+        if self.failure is not None:
+            raise self.failure
 
     async def _consume(self, item: Event | Change) -> None:
         match item:
@@ -120,8 +122,8 @@ class Line:
         return connection
 
     async def _end(self, connection: Connection) -> None:
-        await connection.stop()
         self.connections.remove(connection)
+        await connection.stop()
 
     async def _has_ended_within(self, connection: Connection, seconds: float) -> bool:
         sleep = asyncio.create_task(self._clock.sleep(seconds))
@@ -136,8 +138,7 @@ class Line:
         await self._end(connection)
         error = connection.task.exception()
         assert error is not None
-        is_theirs = connection.failure is None and isinstance(error, AuthenticationError | ConfigError)
-        if not is_theirs or not self._is_proven():
+        if not isinstance(error, AuthenticationError | ConfigError) or not self._is_proven():
             raise error
         wait = min(self._waits.refused * 2.0 ** min(self._refusals, 10), _LONGEST)
         self._refusals += 1
@@ -154,8 +155,9 @@ class Line:
             async with Deadline(self._clock, self._waits.join):
                 await new.hears(old.joined)
         except TimeoutError:
-            log.info("%s: has joined nothing in %g s; %s stays", new.name, self._waits.join, old.name)
             await self._end(new)
+            why = "" if new.task.cancelled() else f" ({new.task.exception()})"
+            log.warning("%s has joined nothing in %g s%s; %s stays", new.name, self._waits.join, why, old.name)
             return old
         await self._clock.sleep(self._waits.overlap)
         await self._end(old)

@@ -17,6 +17,7 @@ from feeds.alphahub.sandbox_signals import Publication
 from feeds.alphahub.settings import Settings, Waits
 from framework.app.sandbox import sample
 from framework.config import Credentials
+from framework.errors import SwitchbackError
 from framework.live.clock import VenueClock
 from framework.live.heard import Heard
 from framework.live.lockstep import said
@@ -336,3 +337,21 @@ def test_on_an_accelerated_clock_a_drop_makes_nothing_late() -> None:
     steps, _ = in_steps(lambda sandbox: sandbox.fault("drop", stream="alphahub", count=2), speed=60.0)
     assert sum(isinstance(each, Signal) for each in steps.told) == 4
     assert late(steps) == []
+
+
+def test_journal_that_cannot_be_written_ends_it() -> None:
+    """Nothing is handed on that is not written down: the promise would be none."""
+
+    class Full(Journal):
+        def append(self, kind: str, key: str, body: Any) -> int:
+            if kind == SIGNALS:
+                raise SwitchbackError("the disk is full")
+            return super().append(kind, key, body)
+
+    async def scene(stage: Stage) -> None:
+        stage.journal.__class__ = Full
+        await stage.publish(Random(1))
+        await stage.sandbox.clock.sleep(5)
+
+    with pytest.raises(SwitchbackError, match="disk is full"):
+        played(scene)
