@@ -24,6 +24,8 @@ from feeds.alphahub.person import find_person
 from feeds.alphahub.protocol import BASE_URL, NAME
 from feeds.alphahub.settings import Settings
 from framework.errors import ConfigError, ConnectionLost
+from framework.live.journal import SqliteJournal
+from framework.live.records import CHECKED, FRAME, Records
 from framework.model import Link, Remark, Signal
 from framework.ports import Clock, Journal, News, Recorded, Session
 from framework.wire import is_on_this_machine
@@ -36,6 +38,8 @@ Info = Mapping[str, Any]
 OnSignal = Callable[[int, Any], Any]
 OnLate = Callable[[int, Any, str], Any]
 ALGORITHMS = (14, 16, 17, 18)
+
+_KEEP = 1.0  # seconds for which a frame that led to nothing may wait to be written
 
 
 class AlphaHubConnection:
@@ -88,9 +92,9 @@ class AlphaHubConnection:
             http = await stack.enter_async_context(AioHttp(NAME, WallClock()))
             clock = await _clock(self._settings.base_url)
             journal = stack.enter_context(closing(self._journal(clock)))
-            await self._listen(Session("signals", clock, http, journal, Heard(clock)))
+            await self._listen(Session("signals", clock, http, journal, Heard(clock)), journal)
 
-    async def _listen(self, session: Session) -> None:
+    async def _listen(self, session: Session, journal: Kept) -> None:
         from feeds.alphahub.listening import SignalListening
         from framework.live.socket import first_to_fail
 
@@ -100,19 +104,24 @@ class AlphaHubConnection:
         async def call() -> None:
             while True:
                 batch = await queue.get()
+                await asyncio.to_thread(journal.commit)
                 await self._call(batch)
                 listening.told(batch)
+                await asyncio.to_thread(journal.commit)
 
-        await first_to_fail([asyncio.create_task(each) for each in (listening.run(), call())])
+        async def keep() -> None:
+            while True:
+                await asyncio.sleep(_KEEP)
+                await asyncio.to_thread(journal.commit)
 
-    def _journal(self, clock: Clock) -> _Closing:
+        await first_to_fail([asyncio.create_task(each) for each in (listening.run(), call(), keep())])
+
+    def _journal(self, clock: Clock) -> Kept:
         if self._path is None:
             log.warning("without journal= a restart knows nothing of what was heard: what was missed meanwhile is late")
             self._memory.clock = clock
             return self._memory
-        from framework.live.journal import SqliteJournal
-
-        return SqliteJournal(self._path, clock)
+        return _File(self._path, clock)
 
     async def _call(self, batch: Batch) -> None:
         number, info = int(batch.algorithm), batch.signals if self._values else published(batch)
@@ -188,14 +197,29 @@ async def _clock(base_url: str) -> Clock:
     return VenueClock(told.now, told.speed or 1.0, WallClock())
 
 
-class _Closing(Journal, Protocol):
-    """A journal that is closed at the end."""
+class Kept(Journal, Protocol):
+    """A journal that is told when its records have to be safe, and closed at the end."""
+
+    def commit(self) -> None: ...
 
     def close(self) -> None: ...
 
 
+class _File(Records):
+    """A journal in a file."""
+
+    def __init__(self, path: str | Path, clock: Clock) -> None:
+        self._file = SqliteJournal(path, clock)
+        super().__init__(self._file)
+
+    def close(self) -> None:
+        """Write what waits, and let the file go."""
+        with closing(self._file):
+            self.commit()
+
+
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _Record:
     """A record, as it is read."""
 
     kind: str
@@ -210,21 +234,22 @@ class Memory:
     clock: Clock
 
     def __init__(self) -> None:
-        self._kept: list[_Kept] = []
+        self._kept: list[_Record] = []
 
     def append(self, kind: str, key: str, body: Mapping[str, Any]) -> None:
         """Remember a record, but the frames: without a file nobody looks at them."""
-        from framework.live.records import CHECKED, FRAME
-
         if kind == FRAME:
             return
         if kind == CHECKED:
             self._kept = [each for each in self._kept if (each.kind, each.key) != (kind, key)]
-        self._kept.append(_Kept(kind, self.clock.now(), key, body))
+        self._kept.append(_Record(kind, self.clock.now(), key, body))
 
     def entries(self, kind: str, key: str | None = None) -> Iterator[Recorded]:
         """Yield the records of a kind, and of a key where it is given."""
         return iter([each for each in self._kept if each.kind == kind and key in (None, each.key)])
+
+    def commit(self) -> None:
+        """Keep it, in memory."""
 
     def close(self) -> None:
         """Keep it for the next run."""
