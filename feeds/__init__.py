@@ -1,4 +1,4 @@
-"""Where bars come from: sample bars, files and frames, and the feeds of the venues.
+"""Where bars and signals come from: sample bars, files and frames, and the feeds of the venues.
 
     from feeds import SampleBars
 
@@ -12,12 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from feeds.alpaca.source import AlpacaBars
+    from feeds.alphahub.connection import AlphaHubConnection
     from feeds.files import FileBars
     from feeds.sample import SampleBars
 
-__all__ = ["AlpacaBars", "FileBars", "SampleBars"]
+__all__ = ["AlpacaBars", "AlphaHubConnection", "FileBars", "SampleBars"]
 
-_WHERE = {"AlpacaBars": "feeds.alpaca.source", "FileBars": "feeds.files", "SampleBars": "feeds.sample"}
+_WHERE = {
+    "AlpacaBars": "feeds.alpaca.source",
+    "AlphaHubConnection": "feeds.alphahub.connection",
+    "FileBars": "feeds.files",
+    "SampleBars": "feeds.sample",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,7 @@ network for that (but to fetch what is not cached yet). A live session asks more
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -96,11 +96,27 @@ class AsyncHttp(Protocol):
     async def send(self, exchange: Exchange[T]) -> T: ...
 
 
+class Recorded(Protocol):
+    """A record of the journal, as it is read."""
+
+    @property
+    def at(self) -> datetime: ...
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def body(self) -> Mapping[str, Any]: ...
+
+
 class Journal(Protocol):
     """The session's append-only table (seq, at, kind, key, body)."""
 
     def append(self, kind: str, key: str, body: Mapping[str, Any]) -> int | None:
         """Write a record, now (and return its seq) or soon."""
+
+    def entries(self, kind: str, key: str | None = None) -> Iterator[Recorded]:
+        """Yield the records of a kind, and of a key where it is given, the oldest first, earlier runs' too."""
 
 
 class Heard(Protocol):

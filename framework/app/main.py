@@ -23,6 +23,7 @@ COMMANDS = {
     "orders": "show which orders of a session are open",
     "journal": "show what sessions did",
     "fetch": "fetch bars into the cache",
+    "signals": "print what AlphaHub's algorithms publish, as it comes",
     "sandbox": "serve a venue on loopback that speaks the real dialects, faults included",
 }
 

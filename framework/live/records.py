@@ -7,17 +7,19 @@ the next intent, or when the engine has had a moment to itself: what a crash tak
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from framework.live.journal import Dated, Record, SqliteJournal
+from framework.live.journal import Dated, Entry, Record, SqliteJournal
 
 START, STOP = "start", "stop"
 INTENT, CANCEL, REPLACE, REFUSED = "intent", "cancel", "replace", "refused"
 UPDATE, POSITION, FLAT = "update", "position", "flat"
 BARS, REVISION, LINK, REMARK = "bars", "revision", "link", "remark"
 HALT, SPLIT = "halt", "split"
+FRAME, SIGNALS, TOLD, CHECKED = "frame", "signals", "told", "checked"
+"""Of a feed of signals: a frame as it came; signals before they are handed on; that they were; history's answer."""
 DAY = "day"
 """A trading day began, its date is the key; its body has the `value` that the session had then, and what was `lost`
 when that became too much."""
@@ -50,6 +52,11 @@ class Records:
             waiting, self._waiting = [*self._waiting, *self._noted(records)], []
         if waiting:
             self._journal.append_dated(waiting)
+
+    def entries(self, kind: str, key: str | None = None) -> Iterator[Entry]:
+        """Yield the records of a kind, and of a key where it is given, oldest first; what waits is written before."""
+        self.commit()
+        return self._journal.entries(kind, key)
 
     def now(self) -> datetime:
         """Return the session's time, by which records are dated."""

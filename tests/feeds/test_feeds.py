@@ -22,5 +22,5 @@ def test_a_name_that_is_not_there_is_an_attribute_error():
 
 def test_every_name_offered_has_its_place():
     """`__all__` is sorted and says what a `from feeds import` may name."""
-    assert feeds.__all__ == sorted(feeds.__all__) == ["AlpacaBars", "FileBars", "SampleBars"]
+    assert feeds.__all__ == sorted(feeds.__all__) == ["AlpacaBars", "AlphaHubConnection", "FileBars", "SampleBars"]
     assert (feeds.SampleBars.__module__, feeds.FileBars.__module__) == ("feeds.sample", "feeds.files")
