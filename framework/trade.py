@@ -156,7 +156,9 @@ def trade(
         at = ground.clock.now()
         feeds = warmed(sources, at, longer, warmup, need)
         ground.io.call(_following(ground, sources, feeds))
-        notes = [*([word] if word else []), *unheeded(sources, at)]
+        for text in unheeded(sources, at):
+            ground.hub.bridge.post(Remark(text))
+        notes = [word] if word else []
         how = _Session(ground, piece, venue, live, feeds, cash, account, missed, splits, notes, stop or Stop())
         return how.played()
 

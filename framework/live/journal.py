@@ -294,6 +294,11 @@ def _make(path: Path) -> None:
     with closing(sqlite3.connect(new, isolation_level=None)) as database:
         database.executescript(_TABLE)
     new.replace(path)
+    keep_name(path)
+
+
+def keep_name(path: Path) -> None:
+    """Have the name of a file on the disk, where a folder can be asked for that."""
     if os.name == "posix":
         folder = os.open(path.parent, os.O_RDONLY)
         try:

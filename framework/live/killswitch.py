@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.errors import ConfigError
+from framework.live.journal import keep_name
 
 ALL = "halt.json"
 """The file's name for every session; one session's is `NAME.halt.json`."""
@@ -113,9 +114,4 @@ def _write(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    keep_name(path)
