@@ -169,7 +169,9 @@ class Following:
         self._answered(question, answer)
 
     def _answered(self, question: Question, answer: str) -> None:
-        waiting, self._waiting = self._waiting, []
+        waiting: list[Push] = []
+        if not self._is_wanted:  # else what waits is for the next answer: this one may be older than it
+            waiting, self._waiting = self._waiting, []
         batches, lost = self.intake.answered(question, answer, self._clock.now(), waiting)
         self._failures, self._holds = 0, self._is_wanted
         self._is_sure = not self._is_wanted

@@ -63,7 +63,7 @@ class SignalListening:
         }
         self.lines = [self._line(number) for number in range(settings.connections)]
         self._is_up: bool | None = None
-        self._is_proven = False
+        self._is_proven = self._was_here = False
         self._unheard: set[str] = set()
         self._strange: set[tuple[str, str]] = set()
         self._looked_at = self._clock.now()
@@ -82,6 +82,7 @@ class SignalListening:
         if self._is_told:
             self.session.heard.before_step(self._catch_up)
         untold = [batch for each in self.followings.values() for batch in each.restore()]
+        self._was_here = any(each.intake.checked_at for each in self.followings.values())
         for batch in untold:
             self.tell(batch)
         jobs = [self._kept(line) for line in self.lines]
@@ -99,7 +100,11 @@ class SignalListening:
         return Login(credentials, self.settings.base_url, http, self.session.clock)
 
     def _line(self, number: int) -> Line:
-        return Line(number, self.settings, self._login(), self._clock, self._take, self.remark, lambda: self._is_proven)
+        return Line(number, self.settings, self._login(), self._clock, self._take, self.remark, self._is_account_proven)
+
+    def _is_account_proven(self) -> bool:
+        """Return whether anything was ever joined: now, or by an earlier run with the password that is right now."""
+        return self._is_proven or (self._was_here and self.lines[0].login.was_in.is_set())
 
     # -- the jobs
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -16,6 +16,7 @@ from memory.sandbox import MemorySandbox
 
 from feeds.alphahub.intake import Late
 from feeds.alphahub.listening import SignalListening
+from feeds.alphahub.sandbox_signals import stamp
 from feeds.alphahub.settings import USUAL, Settings, Waits
 from framework.app.sandbox import sample
 from framework.config import Credentials
@@ -91,6 +92,7 @@ class Stage:
         self.journal = Journal(self.sandbox.clock.now)
         self._held: dict[int, dict[str, str]] = {each: {} for each in ALGORITHMS}
         self._prices = itertools.count(1)
+        self._stamp = self.sandbox.market.now().replace(microsecond=0)
 
     @asynccontextmanager
     async def listening(self, *, is_awaited: bool = True) -> AsyncIterator[SignalListening]:
@@ -111,11 +113,15 @@ class Stage:
             raise error
 
     async def publish(self, chance: Random, algorithm: int | None = None) -> None:
-        """Let an algorithm close some of what it holds, and open something else; each price is used once."""
+        """Let an algorithm close some of what it holds, and open something else; each price is used once.
+
+        No two messages bear the same second: which was first could not be told, once one of them was missed.
+        """
         number = algorithm or chance.choice(ALGORITHMS)
         held = self._held[number]
         closing = [name for name in held if chance.random() < 0.6]
         free = [name for name in NAMES if name not in held]
+        self._stamp = max(self._stamp + timedelta(seconds=1), self.sandbox.market.now().replace(microsecond=0))
         close = [self._item(name, "sell" if held.pop(name) == "buy" else "buy") for name in closing]
         sides = {name: chance.choice(["buy", "sell"]) for name in chance.sample(free, k=min(len(free), 2))}
         held.update(sides)
@@ -125,7 +131,7 @@ class Stage:
         await self.sandbox.publish(number, close=close, open=opened)
 
     def _item(self, name: str, side: str) -> dict[str, Any]:
-        return {"symbol": name, "side": side, "price": float(next(self._prices))}
+        return {"symbol": name, "side": side, "price": float(next(self._prices)), "timestamp": stamp(self._stamp)}
 
     @property
     def signals(self) -> list[Signal]:
