@@ -63,6 +63,9 @@ class Following:
         self._wake, self._done = asyncio.Event(), asyncio.Event()
         self._asked_at = self._stepped_at = datetime.min.replace(tzinfo=UTC)
         self._failures = 0
+        self._since: float | None = None
+        self.has_asked = asyncio.Event()
+        """Set when history has answered, or failed, for the first time."""
         self._unread: set[tuple[str, str]] = set()
 
     # -- what an earlier run left
@@ -117,7 +120,8 @@ class Following:
     # -- what history has besides
 
     async def run(self) -> None:
-        """Ask history when it is wanted, and when it is time."""
+        """Ask history at once, when it is wanted, and when it is time."""
+        self.want()
         while True:
             await self._until_due()
             try:
@@ -152,6 +156,7 @@ class Following:
 
     async def _check(self) -> None:
         """Ask history once, and let go what has waited for it long enough."""
+        since = self._since = self._clock.monotonic() if self._since is None else self._since
         self._is_wanted, self._holds = False, self._failures == 0
         question = self.intake.question(self._clock.now())
         self._asked_at = question.at
@@ -166,13 +171,14 @@ class Following:
             answer = await asking
         finally:
             asking.cancel()
-        self._answered(question, answer)
+        # What was wanted since is not in it for certain, and what waits must not go before that.
+        if not self._is_wanted or self._clock.monotonic() - since > waits.hold:
+            self._answered(question, answer)
 
     def _answered(self, question: Question, answer: str) -> None:
-        waiting: list[Push] = []
-        if not self._is_wanted:  # else what waits is for the next answer: this one may be older than it
-            waiting, self._waiting = self._waiting, []
+        waiting, self._waiting = self._waiting, []
         batches, lost = self.intake.answered(question, answer, self._clock.now(), waiting)
+        self._since = None
         self._failures, self._holds = 0, self._is_wanted
         self._is_sure = not self._is_wanted
         new = any(each.came != PUSHED for each in batches)
@@ -189,6 +195,7 @@ class Following:
     def _fail(self, error: SwitchbackError) -> None:
         """Go on without history, which is asked again."""
         self._failures += 1
+        self._since = None
         self._is_wanted, self._is_sure = True, False
         if not isinstance(error, CURABLE):
             self._login.begin_anew()
@@ -216,6 +223,7 @@ class Following:
     def _settle(self) -> None:
         self.is_pending = self._is_wanted and not self._failures
         self._done.set()
+        self.has_asked.set()
         self._told.settled()
 
     # -- where it goes

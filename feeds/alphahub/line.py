@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from feeds.alphahub.login import Login
 from feeds.alphahub.protocol import NAME
@@ -24,9 +24,14 @@ _LONGEST = 3600.0  # seconds between two logins that may be refused for good
 
 
 class Connection:
-    """One socket and what is joined on it; `take` hears of everything. Owned by the I/O thread."""
+    """One socket and what is joined on it; `take` hears of everything. Owned by the I/O thread.
 
-    def __init__(self, name: str, settings: Settings, login: Login, clock: Clock, take: Take) -> None:
+    It logs in, and then waits for `may_join` before it is opened.
+    """
+
+    def __init__(
+        self, name: str, settings: Settings, login: Login, clock: Clock, take: Take, may_join: MayJoin
+    ) -> None:
         self.name, self.login = name, login
         self.joined: set[str] = set()
         self.doubt = ""
@@ -34,9 +39,9 @@ class Connection:
         self.failure: Exception | None = None
         """What went wrong on our side of it."""
         self._changed = asyncio.Event()
-        self._take = take
+        self._take, self._may_join = take, may_join
         stream = SignalStream(settings.algorithms, settings.base_url)
-        self.socket = Socket(NAME, stream, clock, self._consume, settings.waits.pace, address=login.address)
+        self.socket = Socket(NAME, stream, clock, self._consume, settings.waits.pace, address=self._address)
         self.task = asyncio.create_task(self.socket.run(), name=name)
 
     async def hears(self, algorithms: set[str]) -> None:
@@ -52,6 +57,11 @@ class Connection:
         await asyncio.wait([self.task])
         if self.failure is not None:
             raise self.failure
+
+    async def _address(self, is_refused: bool = False) -> str:
+        address = await self.login.address(is_refused)
+        await self._may_join()
+        return address
 
     async def _consume(self, item: Event | Change) -> None:
         match item:
@@ -72,6 +82,7 @@ class Connection:
 
 
 Take = Callable[[Connection, Event | Change], None]
+MayJoin = Callable[[], Awaitable[None]]
 
 
 class Line:
@@ -89,12 +100,13 @@ class Line:
         take: Take,
         remark: Callable[[str], None],
         is_proven: Callable[[], bool],
+        may_join: MayJoin,
     ) -> None:
         self.number, self.login = number, login
         self.connections: list[Connection] = []
         """The one that is kept, and while it is replaced its successor."""
         self._settings, self._waits, self._clock = settings, settings.waits, clock
-        self._take, self._remark, self._is_proven = take, remark, is_proven
+        self._take, self._remark, self._is_proven, self._may_join = take, remark, is_proven, may_join
         self._made = self._refusals = 0
 
     async def run(self) -> None:
@@ -117,7 +129,7 @@ class Line:
     def _begin(self) -> Connection:
         self._made += 1
         name = f"{NAME.lower()} {self.number + 1}.{self._made}"
-        connection = Connection(name, self._settings, self.login, self._clock, self._take)
+        connection = Connection(name, self._settings, self.login, self._clock, self._take, self._may_join)
         self.connections.append(connection)
         return connection
 

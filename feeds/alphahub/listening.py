@@ -100,7 +100,8 @@ class SignalListening:
         return Login(credentials, self.settings.base_url, http, self.session.clock)
 
     def _line(self, number: int) -> Line:
-        return Line(number, self.settings, self._login(), self._clock, self._take, self.remark, self._is_account_proven)
+        is_proven, may_join = self._is_account_proven, self._history_was_asked
+        return Line(number, self.settings, self._login(), self._clock, self._take, self.remark, is_proven, may_join)
 
     def _is_account_proven(self) -> bool:
         """Return whether anything was ever joined: now, or by an earlier run with the password that is right now."""
@@ -114,6 +115,11 @@ class SignalListening:
             await self.lines[0].login.was_in.wait()
             await self._clock.sleep(0 if self._is_told else self.settings.waits.stagger * line.number)
         await line.run()
+
+    async def _history_was_asked(self) -> None:
+        """Wait until history was asked, before anything is joined: what it does not have then was not before us."""
+        for each in self.followings.values():
+            await each.has_asked.wait()
 
     async def _asked(self, following: Following) -> None:
         await self.lines[0].login.was_in.wait()

@@ -355,3 +355,22 @@ def test_journal_that_cannot_be_written_ends_it() -> None:
 
     with pytest.raises(SwitchbackError, match="disk is full"):
         played(scene)
+
+
+@pytest.mark.parametrize("fault", ["", "drop", "cut_after", "missing_signals", "late_signals"])
+def test_signal_published_as_soon_as_the_first_line_has_joined_is_not_past(fault: str) -> None:
+    """However it comes: history was asked before the join, so what it has besides now is new."""
+
+    async def play() -> Stage:
+        async with staged(3) as stage:
+            stage.sandbox.fault("slow_answer", stream="alphahub_api", count=0, seconds=0.5)
+            async with stage.listening(is_awaited=False):
+                await stage.sandbox.market.audiences["algorithms:16"].attend(1)
+                if fault:
+                    stage.sandbox.fault(fault)
+                await stage.publish(Random(1), 16)
+                await stage.sandbox.clock.sleep(300)
+            return stage
+
+    stage = run(play())
+    assert (stage.broken(), stage.late) == ([], [])
