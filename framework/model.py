@@ -191,7 +191,8 @@ class Signal:
 
     `weight` is the share of the capital, 0 to 1. `at` is when it was received, the first instant at
     which anything may act on it; `published` is the time that the publisher wrote on it, None where there is
-    none: it tells signals apart, and nothing goes by it. `extra` keeps the fields that we do not know.
+    none: it tells signals apart, and nothing goes by it. `extra` keeps the fields that we do not know. `key` is
+    what it is known by, however often it is told: letters and digits, fit for an order's name.
     """
 
     algorithm: str
@@ -203,6 +204,28 @@ class Signal:
     price: float | None = None
     extra: Mapping[str, Any] = field(default_factory=nothing)
     published: datetime | None = None
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """Signals of one algorithm that came together, in their order, one at least: what a strategy is woken for.
+
+    `name` is what they are known by in a journal. All have the same `at`.
+    """
+
+    name: str
+    signals: tuple[Signal, ...]
+
+    @property
+    def algorithm(self) -> str:
+        """Whose they are."""
+        return self.signals[0].algorithm
+
+    @property
+    def at(self) -> datetime:
+        """When they were received, aware UTC."""
+        return self.signals[0].at
 
 
 class OrderType(enum.Enum):

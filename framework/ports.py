@@ -24,7 +24,7 @@ from framework.model import (
     Quote,
     Remark,
     Revision,
-    Signal,
+    Signals,
     Snapshot,
     Split,
     Timeframe,
@@ -38,7 +38,7 @@ T = TypeVar("T")
 Warmup = int | timedelta
 """How much history before a source's start: a number of bars, or a span of time."""
 
-News = Bar | Quote | Trade | Signal | Revision | Halt | Split | OrderUpdate | Link | Remark
+News = Bar | Quote | Trade | Signals | Revision | Halt | Split | OrderUpdate | Link | Remark
 """What an adapter tells."""
 
 Emit = Callable[[News], None]
@@ -136,14 +136,47 @@ class Heard(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Added:
+    """A symbol that was added to a session that runs: its bars up to `at`; those that end later are emitted."""
+
+    symbol: str
+    timeframe: Timeframe
+    calendar: Calendar
+    bars: Columns
+    at: datetime
+
+
+Add = Callable[[str], Awaitable[Added | None]]
+"""Follows one more symbol, and returns what is known of it; None where it is not this source's kind. Once for each.
+
+Raise `VenueError` or `ConfigError` where it cannot be followed.
+"""
+
+
+class Additions(Protocol):
+    """How symbols are added to a session that runs: sources offer it, the session asks."""
+
+    def offer(self, add: Add) -> None:
+        """Say how a symbol is added to what a source listens to; called by its `listen`, before it emits a `Link`."""
+
+
+class Unasked:
+    """Additions that nobody asks for."""
+
+    def offer(self, add: Add) -> None:
+        """Leave it at that."""
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
-    """What both adapters of a live session share. `name` is the session's, for messages."""
+    """What the adapters of a live session share. `name` is the session's, for messages."""
 
     name: str
     clock: Clock
     http: AsyncHttp
     journal: Journal
     heard: Heard
+    additions: Additions = Unasked()
 
 
 @runtime_checkable
@@ -170,6 +203,45 @@ class LiveSource(Source, Protocol):
         What is missing, at the start, after a lost connection or in between, is fetched and emitted in its
         place. A `Link` tells each change; the one that comes up follows what was missed. Raise `VenueError`
         for what waiting cannot cure.
+        """
+
+
+@runtime_checkable
+class SignalSource(Protocol):
+    """Where signals come from, beside the bars. One source carries many algorithms."""
+
+    @property
+    def publisher(self) -> str:
+        """Who publishes them, for the names of feeds: "AlphaHub"."""
+
+    @property
+    def algorithms(self) -> tuple[str, ...]: ...
+
+    def history(self, after: datetime | None = None, until: datetime | None = None) -> Sequence[Signals]:
+        """Return what was received with `after` < at <= `until`, all algorithms', in the order of receipt.
+
+        Raise `ConfigError` where there is no history, `VenueError` where the other side fails.
+        """
+
+
+@runtime_checkable
+class LiveSignalSource(SignalSource, Protocol):
+    """Signals that also go on."""
+
+    @property
+    def base_url(self) -> str:
+        """Where they come from; a sandbox's URL belongs to that sandbox's venue."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be written down. Raise `ConfigError` where the credentials it needs are missing."""
+
+    async def listen(self, session: Session, emit: Emit) -> None:
+        """Emit every `Signals` once, each algorithm's in order, until cancelled.
+
+        It is in the journal before it is emitted; that it was acted on is written by who acts on it (a record
+        `TOLD` of its name): what was not is emitted again by the next run. A `Link` tells each change. Raise
+        `VenueError` for what waiting cannot cure.
         """
 
 
