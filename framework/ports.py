@@ -176,7 +176,7 @@ class Session:
     http: AsyncHttp
     journal: Journal
     heard: Heard
-    additions: Additions = Unasked()
+    additions: Additions = field(default_factory=Unasked)
 
 
 @runtime_checkable
