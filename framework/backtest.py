@@ -10,29 +10,33 @@ from typing import Any
 import backtrader as bt
 import numpy as np
 
+from framework.columns import instant
 from framework.engine.cerebro import Cerebro
 from framework.engine.data import BarData
 from framework.engine.day_end import DayEnd
 from framework.engine.recorder import Recorder
 from framework.engine.ruled import RuledBroker
+from framework.engine.signal_data import SignalData
 from framework.engine.timers import Zoned
 from framework.feeding import Feed, waiting
 from framework.progress import watched
 from framework.result import Result
-from framework.stage import Piece, cast, data_options, funded, result, zone
+from framework.signalling import SignalFeed, unfollowed
+from framework.stage import Piece, cast, data_options, funded, result, signal_options, zone
 
 log = logging.getLogger("switchback.run")
 
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """A piece over these feeds. See `framework.run` for what each is."""
+    """A piece over these feeds, of bars and of signals. See `framework.run` for what each is."""
 
     piece: Piece
     feeds: Sequence[Feed]
     intrabar: bool
     engine: str
     progress: bool | None
+    signals: Sequence[SignalFeed] = ()
 
 
 def play(backtest: Backtest) -> Result:
@@ -41,10 +45,11 @@ def play(backtest: Backtest) -> Result:
     where = zone(piece, feeds)
     loop = {"quicknotify": piece.quicknotify, "engine": backtest.engine, "intrabar": backtest.intrabar}
     cerebro = _Cerebro(stdstats=False, tz=where, **loop)
-    datas = [(BarData(**data_options(feed, where)), feed) for feed in feeds]
+    datas: list[tuple[Any, Feed | SignalFeed]] = [(BarData(**data_options(feed, where)), feed) for feed in feeds]
+    datas += [(SignalData(**signal_options(each, feeds, where)), each) for each in backtest.signals]
     day_end = DayEnd(piece.at_close) if piece.at_close else None
     cast(cerebro, piece, datas, funded(_broker(backtest), piece, piece.cash), day_end)
-    with watched(_instants(feeds), lambda: _played(cerebro), backtest.progress):
+    with watched(_instants(backtest), lambda: _played(cerebro), backtest.progress):
         (strategy,) = cerebro.run()
     return _result(backtest, strategy, day_end.missed if day_end else ())
 
@@ -53,9 +58,10 @@ class _Cerebro(Zoned, Cerebro):
     """The engine, with timers that mean the exchange's clock."""
 
 
-def _instants(feeds: Sequence[Feed]) -> int:
-    """Return how many instants the bars of all feeds end at: each is one `next`."""
-    return len(np.unique(np.concatenate([feed.bars.end for feed in feeds])))
+def _instants(backtest: Backtest) -> int:
+    """Return how many instants there are at which a bar ends or a signal comes: each is one `next`."""
+    told = [instant(each.at) for feed in backtest.signals for each in feed.told]
+    return len(np.unique(np.concatenate([*(feed.bars.end for feed in backtest.feeds), told])))
 
 
 def _played(cerebro: Cerebro) -> int:
@@ -65,8 +71,8 @@ def _played(cerebro: Cerebro) -> int:
 
 def _broker(backtest: Backtest) -> Any:
     """Return Backtrader's own broker, or one that keeps to rules where there are any to keep to."""
-    venue, has_end = backtest.piece.venue, backtest.piece.at_close is not None
-    if venue is None and not has_end and all(feed.opens_at is None for feed in backtest.feeds):
+    venue, has_more = backtest.piece.venue, backtest.piece.at_close is not None or backtest.signals
+    if venue is None and not has_more and all(feed.opens_at is None for feed in backtest.feeds):
         broker = bt.brokers.BackBroker()
     else:
         broker = RuledBroker(rules=venue.rules if venue else None)
@@ -76,7 +82,9 @@ def _broker(backtest: Backtest) -> Any:
 
 
 def _result(backtest: Backtest, strategy: bt.Strategy, missed: Sequence[str]) -> Result:
-    notes = (*_waited(backtest.feeds, strategy), *_stale(strategy.analyzers.recorder), *missed)
+    symbols = [feed.symbol for feed in backtest.feeds]
+    lacking = unfollowed(backtest.signals, symbols)
+    notes = (*_waited(backtest.feeds, strategy), *_stale(strategy.analyzers.recorder), *missed, *lacking)
     for note in notes:
         log.info(note)
     feeds = backtest.feeds
@@ -97,7 +105,7 @@ def _stale(recorder: Recorder) -> tuple[str, ...]:
 
 def _waited(feeds: Sequence[Feed], strategy: bt.Strategy) -> tuple[str, ...]:
     """Return what kept `next` from being called: in the whole run, or from the first bar after the start on."""
-    pairs = list(zip(feeds, strategy._minperiods, strict=True))
+    pairs = list(zip(feeds, strategy._minperiods, strict=False))  # after these come signals, which wait for nothing
     periods = {(feed.symbol, feed.timeframe): period for feed, period in pairs}
     short = [f"{feed.name}: {len(feed.bars)} of {period} bars" for feed, period in pairs if len(feed.bars) < period]
     if short:

@@ -20,8 +20,9 @@ from framework.feeding import Auto, MinimumPeriods, fed
 from framework.live.settings import Live
 from framework.model import Timeframe
 from framework.parameters import checked
-from framework.ports import Source, Venue, Warmup
+from framework.ports import SignalSource, Source, Venue, Warmup
 from framework.result import Result
+from framework.signalling import parted, signalled
 from framework.stage import Analyzer, Commission, Piece, Sizer
 from framework.when import zone_named
 
@@ -31,20 +32,28 @@ if TYPE_CHECKING:
 
 @overload
 def run(
-    strategy: type[bt.Strategy], *, source: Source | Sequence[Source], background: Literal[True], **how: Any
+    strategy: type[bt.Strategy],
+    *,
+    source: Source | Sequence[Source | SignalSource],
+    background: Literal[True],
+    **how: Any,
 ) -> Running: ...
 
 
 @overload
 def run(
-    strategy: type[bt.Strategy], *, source: Source | Sequence[Source], background: Literal[False] = False, **how: Any
+    strategy: type[bt.Strategy],
+    *,
+    source: Source | Sequence[Source | SignalSource],
+    background: Literal[False] = False,
+    **how: Any,
 ) -> Result: ...
 
 
 def run(
     strategy: type[bt.Strategy],
     *,
-    source: Source | Sequence[Source],
+    source: Source | Sequence[Source | SignalSource],
     venue: Venue | None = None,
     live: bool | Live = False,
     cash: float = 100_000,
@@ -68,7 +77,7 @@ def run(
     """Run a strategy over a source's bars and return what came of it.
 
     strategy     a `bt.Strategy` subclass, unmodified
-    source       one Source or a list of them
+    source       one Source or a list of them; sources of signals (`feeds.AlphaHubSignals`) stand beside those of bars
     venue        backtest: prices and sizes are rounded and orders refused by this venue's rules;
                  None leaves Backtrader's own broker as it is
     live         False: a backtest; True: trade on the venue, with bars from a live source; `Live(...)` says how.
@@ -104,7 +113,7 @@ def run(
     chosen = checked(strategy, params or {}, more_params, given)
     zone = zone_named(tz) if isinstance(tz, str) else tz
     _check_account(cash, commission, slippage)
-    sources = [source] if isinstance(source, Source) else list(source)
+    sources, signals = parted(source)
     longer = [Timeframe.parse(each) for each in resample]
     _check_engine(engine)
     costs = (cash, commission, slippage)
@@ -112,18 +121,21 @@ def run(
     piece = Piece(strategy, chosen, venue, *costs, sizer, analyzers, zone, quicknotify, end)
 
     def need(kinds: Sequence[tuple[str, Timeframe]]) -> list[int]:
-        return minimum_periods(strategy, chosen, kinds)
+        algorithms = [(each.publisher, name) for each in signals for name in each.algorithms]
+        return minimum_periods(strategy, chosen, kinds, algorithms)
 
     if live:
-        return _traded(piece, sources, longer, warmup, need, live, background=background)
+        return _traded(piece, sources, signals, longer, warmup, need, live, background=background)
     if background:
         raise ConfigError("background=True is for a live session; a backtest is over before you look")
-    return play(Backtest(piece, fed(sources, longer, warmup, need), intrabar, engine, progress))
+    feeds = fed(sources, longer, warmup, need)
+    return play(Backtest(piece, feeds, intrabar, engine, progress, signalled(signals, feeds)))
 
 
 def _traded(
     piece: Piece,
     sources: Sequence[Source],
+    signals: Sequence[SignalSource],
     longer: Sequence[Timeframe],
     warmup: Warmup | Auto,
     need: MinimumPeriods,

@@ -20,6 +20,7 @@ from framework.engine.recorder import EquityCurve, Recorder
 from framework.feeding import Feed
 from framework.ports import Venue
 from framework.result import Result
+from framework.signalling import SignalFeed
 
 Sizer = int | type[bt.Sizer] | tuple[type[bt.Sizer], Mapping[str, Any]]
 Analyzer = type[bt.Analyzer] | tuple[type[bt.Analyzer], Mapping[str, Any]]
@@ -51,7 +52,11 @@ def zone(piece: Piece, feeds: Sequence[Feed]) -> tzinfo:
 
 
 def cast(
-    cerebro: bt.Cerebro, piece: Piece, datas: Iterable[tuple[Any, Feed]], broker: Any, day_end: DayEnd | None
+    cerebro: bt.Cerebro,
+    piece: Piece,
+    datas: Iterable[tuple[Any, Feed | SignalFeed]],
+    broker: Any,
+    day_end: DayEnd | None,
 ) -> None:
     """Put feeds, broker, strategy, recorders, analyzers, the day's end and sizer into Cerebro."""
     for data, feed in datas:
@@ -80,6 +85,18 @@ def data_options(feed: Feed, zone: tzinfo) -> dict[str, Any]:
         "calendar": TradingCalendar(name=feed.calendar.name),  # type: ignore[call-arg]  # Backtrader's metaclass
         **sessions,
         **bt_timeframe(feed.timeframe),
+    }
+
+
+def signal_options(feed: SignalFeed, feeds: Sequence[Feed], zone: tzinfo) -> dict[str, Any]:
+    """Return a feed of signals, beside these of bars, as the parameters of Backtrader's."""
+    return {
+        "dataname": feed.told,
+        "publisher": feed.publisher,
+        "algorithm": feed.algorithm,
+        "opens": number(feed.opens),
+        "opens_at": min(number(each.opens_at) for each in feeds),
+        "tz": zone,
     }
 
 

@@ -24,7 +24,7 @@ from framework.engine.translate import order_request, symbol_of
 from framework.engine.worth import worth
 from framework.errors import ConfigError, Unsupported
 from framework.live.commands import Cancel, Replace, Submit
-from framework.live.identity import ClientOrderId
+from framework.live.identity import ClientOrderId, NamedOrderId
 from framework.live.journal import Record
 from framework.live.limits import NO_LIMITS, Limits
 from framework.live.records import CANCEL, INTENT, REFUSED, REPLACE, UPDATE, Records
@@ -190,7 +190,7 @@ class LiveBroker(RuledBroker):
     def _made(self, orders: Sequence[Any]) -> tuple[OrderGroup, Sequence[Any]]:
         requests = []
         for order in orders:
-            client_order_id = str(ClientOrderId(self._session, self._run, order.ref))
+            client_order_id = self._named(order)
             self._orders[client_order_id], self._ids[order.ref] = order, client_order_id
             self._pchildren.pop(order.ref, None)
             requests.append(order_request(order, symbol_of(order.data), client_order_id))
@@ -198,6 +198,12 @@ class LiveBroker(RuledBroker):
         self._together.update(dict.fromkeys(refs, refs))
         self.restraint.note_sent(kind(orders), orders)
         return OrderGroup(tuple(requests), kind(orders), self.getposition(orders[0].data).size), orders
+
+    def _named(self, order: Any) -> str:
+        """Return an order's client order id: of the name that the strategy gave it, or of its number."""
+        if name := order.info.get("name"):
+            return str(NamedOrderId(self._session, name))
+        return str(ClientOrderId(self._session, self._run, order.ref))
 
     def _intent(self, group: OrderGroup, orders: Sequence[Any]) -> Record:
         tickets = [Ticket.of(order, self._ids).body() for order in orders]

@@ -11,6 +11,7 @@ import backtrader as bt
 from framework.columns import Columns
 from framework.engine.compat import MendedCerebro
 from framework.engine.data import BarData, bt_timeframe
+from framework.engine.signal_data import SignalData
 from framework.model import Timeframe
 
 
@@ -31,18 +32,24 @@ class _Probe(MendedCerebro):
 
 
 def minimum_periods(
-    strategy: type[bt.Strategy], params: Mapping[str, Any], feeds: Sequence[tuple[str, Timeframe]]
+    strategy: type[bt.Strategy],
+    params: Mapping[str, Any],
+    feeds: Sequence[tuple[str, Timeframe]],
+    signals: Sequence[tuple[str, str]] = (),
 ) -> list[int]:
     """Return for each feed (symbol, timeframe) how many bars it must have before `next` is called.
 
-    The strategy's `__init__` runs once over feeds without bars. Where it cannot (it reads a price,
-    say), one bar each is assumed, and the run itself will say what is wrong.
+    The strategy's `__init__` runs once over feeds without bars, and those of `signals` (publisher, algorithm).
+    Where it cannot (it reads a price, say), one bar each is assumed, and the run itself will say what is wrong.
     """
     probe = _Probe(stdstats=False)
     for symbol, timeframe in feeds:
         probe.adddata(BarData(dataname=Columns.empty(), symbol=symbol, **bt_timeframe(timeframe)), name=symbol)
+    for publisher, algorithm in signals:
+        data = SignalData(dataname=(), publisher=publisher, algorithm=algorithm)
+        probe.adddata(data, name=f"{publisher} {algorithm}")
     probe.addstrategy(strategy, **params)
     with contextlib.suppress(Exception):
         (found,) = probe.run()
-        return [int(period) for period in found._minperiods]
+        return [int(period) for period in found._minperiods[: len(feeds)]]
     return [1] * len(feeds)

@@ -11,6 +11,7 @@ from framework.engine.silent import settle, take_in
 from framework.engine.splitting import split_ledger
 from framework.engine.tickets import Ticket
 from framework.errors import ConfigError
+from framework.live.identity import NamedOrderId, parsed
 from framework.live.past import Past, Step
 
 
@@ -22,6 +23,7 @@ def resume(broker: LiveBroker, strategy: Any, datas: Iterable[LiveData], past: P
     feeds = {data._name: data for data in datas}
     orders: dict[str, Any] = {}
     groups = []
+    broker.named.update(_names(past))
     for intent in past.intents:
         tickets = [Ticket(**each) for each in intent.tickets]
         made = [ticket.order(_feed(feeds, ticket.data), strategy) for ticket in tickets]
@@ -37,6 +39,12 @@ def resume(broker: LiveBroker, strategy: Any, datas: Iterable[LiveData], past: P
     for client_order_id, order in orders.items():
         broker.reopen(order, client_order_id, past.versions.get(client_order_id))
     broker.restraint.resume(past)
+
+
+def _names(past: Past) -> Iterable[str]:
+    """Return the names that earlier runs gave to orders."""
+    found = (parsed(ticket["client_order_id"]) for intent in past.intents for ticket in intent.tickets)
+    return (each.name for each in found if isinstance(each, NamedOrderId))
 
 
 def _again(

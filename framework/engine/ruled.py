@@ -14,18 +14,22 @@ from typing import Any
 
 import backtrader as bt
 
+from framework.engine.signal_data import is_signals
 from framework.engine.translate import order_request, order_type, symbol_of, time_in_force
 from framework.errors import ConfigError
+from framework.live.identity import check_name
 from framework.model import OrderType, TimeInForce
 from framework.ports import Resting, Rules
 
 WARMING_UP = "warming up: the history before the start is not traded"
+NO_PRICES = "a feed of signals has no prices; name the symbol's feed: buy(data=self.getdatabyname(signal.symbol))"
 
 
 class RuledBroker(bt.brokers.BackBroker):
     """A `BackBroker` that refuses orders: Rejected, with the reason in `order.info.reason`.
 
-    Orders on a feed's warm-up bars are refused; `rules` may be None.
+    Orders on a feed's warm-up bars are refused; `rules` may be None. `buy(..., name="a1b2")` names an order: a second
+    one of that name is refused, live in every run of the session.
     """
 
     params = (("rules", None),)
@@ -37,6 +41,8 @@ class RuledBroker(bt.brokers.BackBroker):
         super().__init__(**kwargs)
         self.refusals: list[Callable[[Any], str]] = []
         """Each is asked why an order of the strategy's is not to be taken, and says so, or nothing."""
+        self.named: set[str] = set()
+        """The names of orders that were taken."""
         self._is_overruled = False
 
     @contextmanager
@@ -82,6 +88,8 @@ class RuledBroker(bt.brokers.BackBroker):
             return order
         if self.p.rules is not None:
             self._date(order)
+        if name := order.info.get("name"):
+            self.named.add(name)
         return super().submit(order, check)
 
     def cancel(self, order: Any, bracket: bool = False) -> bool:
@@ -184,6 +192,10 @@ class RuledBroker(bt.brokers.BackBroker):
         )
 
     def _refusal(self, order: Any) -> str:
+        if is_signals(order.data):
+            return NO_PRICES
+        if (name := order.info.get("name")) and check_name(name) in self.named:
+            return f"an order named {name} was made before"
         if order.data.datetime[0] <= getattr(order.data.p, "opens_at", float("-inf")):
             return WARMING_UP
         if why := self._barred(order):

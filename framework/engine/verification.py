@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 from framework.engine.flattening import Flattening
-from framework.live.identity import ClientOrderId
+from framework.live.identity import parsed
 from framework.model import Snapshot
 
 PAUSE = 3.0
@@ -87,5 +87,5 @@ class Verification:
         return told + ([f"orders are open still: {', '.join(open_ids)}"] if open_ids else [])
 
     def _is_ours(self, client_order_id: str) -> bool:
-        name = ClientOrderId.parse(client_order_id)
+        name = parsed(client_order_id)
         return name is not None and name.session == self._session

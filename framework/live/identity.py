@@ -15,6 +15,8 @@ LONGEST = 128
 
 _SESSION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _WHOLE = re.compile(r"(.+)-([1-9][0-9]*)-([1-9][0-9]*)(?:\.([1-9][0-9]*))?")
+_NAME = re.compile(r"[A-Za-z0-9]{1,64}")
+_NAMED = re.compile(r"(.+)--([A-Za-z0-9]{1,64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +34,7 @@ class ClientOrderId:
     change: int = 0
 
     def __post_init__(self) -> None:
-        if not _SESSION.fullmatch(self.session):
-            raise ConfigError(
-                f"session name {self.session!r} cannot be part of an order's id; "
-                "use letters, digits, dots, dashes and underscores, with a letter or a digit at both ends"
-            )
+        _check_session(self.session)
         if self.run < 1 or self.ref < 1 or self.change < 0:
             raise ConfigError(f"order id {self}: run and ref count from 1, change from 0")
         if len(str(self)) > LONGEST:
@@ -52,3 +50,46 @@ class ClientOrderId:
         if match is None or len(text) > LONGEST or not _SESSION.fullmatch(match[1]):
             return None
         return cls(match[1], int(match[2]), int(match[3]), int(match[4] or 0))
+
+
+@dataclass(frozen=True, slots=True)
+class NamedOrderId:
+    """An order that its strategy has named, after the signal that it follows say: the same in each run of a session.
+
+    Written `breakout--3fa9c2`: what `ClientOrderId` writes ends otherwise.
+    """
+
+    session: str
+    name: str
+
+    def __post_init__(self) -> None:
+        _check_session(self.session)
+        check_name(self.name)
+        if len(str(self)) > LONGEST:
+            raise ConfigError(f"{self} is too long for an order's id, {LONGEST} characters; shorten the session's name")
+
+    def __str__(self) -> str:
+        return f"{self.session}--{self.name}"
+
+
+def parsed(text: str) -> ClientOrderId | NamedOrderId | None:
+    """Return what a client order id says, named or counted; None where it is not one of ours."""
+    match = _NAMED.fullmatch(text)
+    if match is None or len(text) > LONGEST or not _SESSION.fullmatch(match[1]):
+        return ClientOrderId.parse(text)
+    return NamedOrderId(match[1], match[2])
+
+
+def check_name(name: object) -> str:
+    """Return an order's name; raise `ConfigError` for what cannot be one."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ConfigError(f"name={name!r} cannot be an order's; use letters and digits, 64 at most")
+    return name
+
+
+def _check_session(session: str) -> None:
+    if not _SESSION.fullmatch(session):
+        raise ConfigError(
+            f"session name {session!r} cannot be part of an order's id; "
+            "use letters, digits, dots, dashes and underscores, with a letter or a digit at both ends"
+        )

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
-from framework.live.identity import ClientOrderId
+from framework.live.identity import NamedOrderId, parsed
 from framework.live.journal import Entry
 from framework.live.limits import told
 from framework.live.records import (
@@ -269,10 +269,12 @@ _WORDS = {
 
 
 def short(client_order_id: str) -> str:
-    """Return an order's name within its session, such as #2-17: the run, and the order in it."""
-    name = ClientOrderId.parse(client_order_id)
+    """Return an order's name within its session, such as #2-17: the run, and the order in it; or the name it has."""
+    name = parsed(client_order_id)
     if name is None:
         return client_order_id
+    if isinstance(name, NamedOrderId):
+        return f"#{name.name}"
     return f"#{name.run}-{name.ref}" + (f".{name.change}" if name.change else "")
 
 
