@@ -60,7 +60,7 @@ class _Cerebro(Zoned, Cerebro):
 
 def _instants(backtest: Backtest) -> int:
     """Return how many instants there are at which a bar ends or a signal comes: each is one `next`."""
-    told = [instant(each.at) for feed in backtest.signals for each in feed.told]
+    told = np.array([instant(each.at) for feed in backtest.signals for each in feed.told], dtype="datetime64[us]")
     return len(np.unique(np.concatenate([*(feed.bars.end for feed in backtest.feeds), told])))
 
 

@@ -144,14 +144,15 @@ def _traded(
     background: bool,
 ) -> Result | Running:
     """Trade live. What only a session needs (sockets, the journal) is loaded here."""
-    from framework.live.admission import live_source, live_venue
+    from framework.live.admission import live_signals, live_source, live_venue
     from framework.live.notebook import shown
     from framework.live.running import Running
     from framework.trade import trade
 
     how = live if isinstance(live, Live) else Live()
     listened = [live_source(each) for each in sources]
-    traded = functools.partial(trade, piece, listened, live_venue(piece.venue), longer, warmup, need)
+    heard = [live_signals(each) for each in signals]
+    traded = functools.partial(trade, piece, listened, live_venue(piece.venue), longer, warmup, need, signals=heard)
     if not background:
         return traded(how)
     name = how.session or piece.strategy.__name__

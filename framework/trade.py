@@ -8,13 +8,10 @@ the first `next`.
 from __future__ import annotations
 
 import logging
-import re
-import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
+from datetime import tzinfo
 from typing import Any
 
 import backtrader as bt
@@ -27,100 +24,38 @@ from framework.engine.day_end import DayEnd
 from framework.engine.live import Line, LiveCerebro
 from framework.engine.live_broker import LiveBroker
 from framework.engine.live_data import LiveData
-from framework.engine.lookout import Lookout
+from framework.engine.live_signals import LiveSignalData
 from framework.engine.oversight import Orders
 from framework.engine.ownership import Ownership, adopt, check_start, foreign
 from framework.engine.resuming import resume
 from framework.engine.splitting import split_ledger, wording
-from framework.errors import first
 from framework.feeding import Auto, Feed, MinimumPeriods
-from framework.http import Http
-from framework.live.admission import allotment, check_account, check_together, check_until
+from framework.ground import REAL, Ground, Rig, opened
+from framework.live.admission import allotment, check_account
 from framework.live.attention import attention
-from framework.live.bridge import Bridge
-from framework.live.clock import VenueClock, WallClock, pace
+from framework.live.clock import VenueClock
 from framework.live.commands import Look
 from framework.live.ending import Stop
-from framework.live.heard import Heard
 from framework.live.hub import Hub
-from framework.live.identity import ClientOrderId
-from framework.live.io_thread import Io, IoThread
-from framework.live.journal import Record, SqliteJournal
-from framework.live.keeper import LATE, SplitWatch, keep_time, watch_account, watch_requests
+from framework.live.keeper import LATE, SplitWatch, keep_time, watch_account
 from framework.live.killswitch import KillSwitch
-from framework.live.lockstep import LockStep, clock_told
+from framework.live.lockstep import LockStep
 from framework.live.opening import unheeded, warmed
 from framework.live.past import Past
-from framework.live.publishing import Publisher
-from framework.live.records import POSITION, SPLIT, START, STOP, Records
+from framework.live.records import POSITION, SPLIT, START, STOP
 from framework.live.settings import Live
-from framework.live.slices import Slicer
-from framework.live.standing import Standing
-from framework.live.status import STARTING
-from framework.live.status_file import StatusFile
-from framework.live.story import KEPT, Story
-from framework.live.trade_log import TradeLog
-from framework.live.transport import AioHttp
 from framework.live.windows import Cut, Growing
 from framework.model import OrderUpdate, Remark, Snapshot, Split, Timeframe
-from framework.ports import Clock, LiveSource, LiveVenue, Session, Warmup
+from framework.ports import Added, LiveSignalSource, LiveSource, LiveVenue, Warmup
 from framework.result import Result
-from framework.retries import Patience
-from framework.stage import Commission, Piece, cast, data_options, funded, number, result, zone
+from framework.signalling import SignalFeed, unopened
+from framework.stage import Commission, Piece, cast, data_options, funded, number, result, signal_options, zone
 from framework.wire import is_on_this_machine
 
 log = logging.getLogger("switchback.live")
 
 TRIES = 5
 """How often the account is asked for at the start, where the venue says that too much was asked."""
-
-
-def told_clock(base_url: str) -> Clock:
-    """Return the clock of a session: a sandbox's own (its URL), else the world's."""
-    if not base_url:
-        return WallClock()
-    # It is on this machine: what does not answer at once is not there.
-    with Http("sandbox", Patience(attempts=1, connect=2.0)) as http:
-        told = http.send(clock_told(base_url))
-    return told.clock(WallClock())
-
-
-@dataclass(frozen=True, slots=True)
-class Rig:
-    """What a session stands on. A drill puts its own in the place of threads, sockets and the clock."""
-
-    io: Callable[[], Any] = IoThread
-    bridge: Callable[[Io], Bridge] = lambda io: Bridge()
-    http: Callable[[str, Clock, int | None], Any] = lambda name, clock, limit: AioHttp(name, clock, limit=limit)
-    clock: Callable[[str], Clock] = told_clock
-    is_seen: bool = True
-    """Whether a status file is written, and whoever watches is told."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """A session that is open: everything that the later steps need. `control` is the way to a sandbox's own side."""
-
-    name: str
-    clock: Clock
-    records: Records
-    past: Past
-    io: Any
-    control: Any
-    hub: Hub
-    heard: Heard
-    base_url: str
-    lookout: Lookout
-
-    @property
-    def is_told(self) -> bool:
-        """Whether the venue is in lock-step: its clock stands still between instants."""
-        return isinstance(self.clock, VenueClock) and self.clock.speed is None
-
-    @property
-    def is_path(self) -> bool:
-        """Whether there are instants between the bars, in lock-step."""
-        return isinstance(self.clock, VenueClock) and self.is_told and self.clock.is_path
 
 
 def trade(
@@ -131,19 +66,20 @@ def trade(
     warmup: Warmup | Auto,
     need: MinimumPeriods,
     live: Live,
-    rig: Rig = Rig(),
+    rig: Rig = REAL,
     stop: Stop | None = None,
+    signals: Sequence[LiveSignalSource] = (),
 ) -> Result:
     """Run a session until it ends, or `stop` is asked, and return what came of it.
 
     Raise `ConfigError` for what is wrong before anything is sent, `VenueError` for what the venue says.
     """
     with ExitStack() as stack:
-        ground = _opened(stack, piece, sources, venue, live, rig)
+        ground = opened(stack, piece, sources, signals, venue, live, rig)
         account: Snapshot = ground.io.call(ground.hub.snapshot(TRIES))
         check_account(venue, account, live.real_money, ground.past)
         cash, word = allotment(piece.cash, account, ground.past)
-        start = _start(piece, sources, venue, account, cash, live, ground.past)
+        start = _start(piece, sources, signals, venue, account, cash, live, ground.past)
         ground.records.commit([(START, ground.name, start)])
         ground.records.tell()
         ground.io.call(ground.hub.trade(ground.past.resumed()))
@@ -155,99 +91,13 @@ def trade(
             warmup, need = _at_least_one(warmup, need)
         at = ground.clock.now()
         feeds = warmed(sources, at, longer, warmup, need)
-        ground.io.call(_following(ground, sources, feeds))
+        told = unopened(signals, feeds, at)
+        feeds += ground.io.call(_following(ground, sources, signals, feeds))
         for text in unheeded(sources, at):
             ground.hub.bridge.post(Remark(text))
         notes = [word] if word else []
-        how = _Session(ground, piece, venue, live, feeds, cash, account, missed, splits, notes, stop or Stop())
+        how = _Session(ground, piece, venue, live, feeds, told, cash, account, missed, splits, notes, stop or Stop())
         return how.played()
-
-
-def _opened(
-    stack: ExitStack, piece: Piece, sources: Sequence[LiveSource], venue: LiveVenue, live: Live, rig: Rig
-) -> Ground:
-    base_url = check_together(sources, venue)
-    check_until(live.until, sources)
-    hidden = {*venue.secrets, *(each for source in sources for each in source.secrets)}
-    clock = rig.clock(base_url)
-    name = live.session or _own_name(piece, clock)
-    ClientOrderId(name, 1, 1)  # a name that cannot be one is told before anything is made of it
-    path = sessions_folder() / f"{name}.sqlite"
-    journal = stack.enter_context(SqliteJournal(path, clock, synchronous=live.durable, secrets=hidden))
-    past = Past.of(journal.entries())
-    lookout = stack.enter_context(_seen(rig, live, name, journal, clock, hidden, str(sources[0].calendar.zone)))
-    records = Records(journal, _telling(Story.of(journal.entries()) if past.run else Story(), lookout))
-    io = stack.enter_context(rig.io())
-    bridge = rig.bridge(io)
-    told = isinstance(clock, VenueClock) and clock.speed is None
-    limit = _requests(clock, live)
-    http = rig.http(venue.rules.venue, clock, limit)
-    control = rig.http("sandbox", clock, None)
-    lookout.requests = lambda: http.requests
-    series = [(symbol, source.timeframe) for source in sources for symbol in source.symbols]
-
-    slicer = Slicer(series, live.grace)
-
-    async def begun() -> tuple[Hub, Heard]:
-        await http.__aenter__()
-        await control.__aenter__()
-        heard = Heard(clock)
-        session = Session(name, clock, http, records, heard)
-        hub = Hub(bridge, session, venue, slicer, gathers=told)
-        bridge.attach(io.loop, hub.obey)
-        if not told:
-            hub.begin(watch_requests(hub, http, clock, limit or live.requests))
-        return hub, heard
-
-    async def closed() -> None:
-        await control.__aexit__(None, None, None)
-        await http.__aexit__(None, None, None)
-
-    stack.callback(lambda: io.call(closed()))
-    hub, heard = io.call(begun())
-    stack.callback(lambda: io.call(hub.end()))
-    return Ground(name, clock, records, past, io, control, hub, heard, base_url, lookout)
-
-
-def _requests(clock: Clock, live: Live) -> int | None:
-    """Return how many requests may be made in a minute of I/O time; None where they are not counted.
-
-    In lock-step a minute is no time at all, and on a clock that runs fast there are more of them: a sandbox counts
-    none then.
-    """
-    if isinstance(clock, VenueClock) and clock.speed is None:
-        return None
-    return int(live.requests * max(pace(clock), 1.0))
-
-
-@contextmanager
-def _seen(
-    rig: Rig, live: Live, name: str, journal: SqliteJournal, clock: Clock, secrets: Iterable[str], zone: str
-) -> Iterator[Lookout]:
-    """Show a session to its operator, from now until it is over: the status file, the trade log, whoever watches."""
-    if not rig.is_seen:
-        yield Lookout(Standing(), clock, None)
-        return
-    standing = Standing.of(journal.entries())
-    standing.story.name, standing.story.keeps = name, KEPT
-    folder = journal.path.parent
-    shown = [StatusFile.of(folder, name, secrets).write, *([] if live.watch is None else [live.watch])]
-    booked = []
-    if live.trade_log:
-        path = folder / f"{name}.csv" if live.trade_log is True else Path(live.trade_log)
-        trades = TradeLog(path, name, zone)
-        trades.make(journal.entries())
-        booked.append(trades.book)
-    with Publisher(shown, booked) as publisher:
-        lookout = Lookout(standing, clock, publisher)
-        lookout.say(STARTING)
-        try:
-            yield lookout
-        except BaseException as error:
-            lookout.end(str(first(error)) or type(error).__name__)
-            raise
-        else:
-            lookout.end()
 
 
 async def _caught_up(hub: Hub) -> tuple[Snapshot, tuple[OrderUpdate, ...]]:
@@ -261,13 +111,30 @@ def _at_least_one(warmup: Warmup | Auto, need: MinimumPeriods) -> tuple[Warmup |
     return warmup or 1, lambda kinds: [max(periods, 2) for periods in need(kinds)]
 
 
-async def _following(ground: Ground, sources: Sequence[LiveSource], feeds: Sequence[Feed]) -> None:
-    """Follow every source from the end of its history on, and the clock."""
+async def _following(
+    ground: Ground, sources: Sequence[LiveSource], signals: Sequence[LiveSignalSource], feeds: Sequence[Feed]
+) -> list[Feed]:
+    """Follow every source from the end of its history on, and the clock; return the feeds that earlier runs added."""
     hub = ground.hub
     own = [feed for feed in feeds if not feed.is_resampled]
     since = {feed.symbol: moment(feed.bars.end[-1]) if len(feed.bars) else feed.opens_at for feed in own}
     for source in sources:
         await hub.listen(source, {symbol: at for symbol in source.symbols if (at := since[symbol])})
+    lacking = sorted(ground.past.in_use() - since.keys())
+    added = [_feed_of(await hub.add(symbol)) for symbol in lacking]
+    for each in signals:
+        await hub.hear(each)
+    _follow_time(ground, sources)
+    return added
+
+
+def _feed_of(added: Added) -> Feed:
+    return Feed(added.symbol, added.timeframe, added.calendar, added.bars, added.at)
+
+
+def _follow_time(ground: Ground, sources: Sequence[LiveSource]) -> None:
+    """Follow the clock, and what goes by it: splits, the account."""
+    hub = ground.hub
     shares = next((each for each in sources if each.calendar.name != "24/7"), None)
     watch = None if shares is None else SplitWatch(hub, ground.clock, shares.calendar)
     if ground.is_told:
@@ -292,6 +159,7 @@ class _Session:
     venue: LiveVenue
     live: Live
     feeds: Sequence[Feed]
+    signals: Sequence[SignalFeed]
     cash: float
     account: Snapshot
     missed: Sequence[OrderUpdate]
@@ -303,7 +171,7 @@ class _Session:
         """Run the strategy until the session ends."""
         cerebro, datas = self._staged()
         broker: LiveBroker = cerebro.broker
-        self.ground.lookout.attend(broker, datas)
+        self.ground.lookout.attend(broker, [each for each in datas if isinstance(each, LiveData)])
         try:
             with attention():
                 (strategy,) = cerebro.run()
@@ -313,7 +181,8 @@ class _Session:
         self.ground.io.call(self.ground.hub.settle())
         self._stopped("ended")
         notes = [*self.notes, *cerebro.tally.told(), *_open(broker)]
-        bars = {data.p.symbol: _columns(data, number(self.feeds[0].opens_at)) for data in datas if not data.p.is_made}
+        own = [each for each in cerebro.datas if isinstance(each, LiveData) and not each.p.is_made]
+        bars = {data.p.symbol: _columns(data, number(self.feeds[0].opens_at)) for data in own}
         return result(
             strategy, self.feeds, bars, cash=self.cash, engine="live", notes=notes,
             session=self.ground.name, not_flat=cerebro.left.not_flat,
@@ -326,9 +195,8 @@ class _Session:
     def _staged(self) -> tuple[LiveCerebro, list[LiveData]]:
         where = zone(self.piece, self.feeds)
         cerebro = LiveCerebro(stdstats=False, tz=where, quicknotify=self.piece.quicknotify)
-        datas = [
-            LiveData(**data_options(feed, where), unit=feed.timeframe, is_made=feed.is_resampled) for feed in self.feeds
-        ]
+        datas = [_live_data(feed, where) for feed in self.feeds]
+        told = [LiveSignalData(**signal_options(each, self.feeds, where)) for each in self.signals]
         broker = funded(LiveBroker(rules=self.venue.rules), self.piece, self.cash)
         ground = self.ground
         day = self.feeds[0].calendar.zone
@@ -336,7 +204,9 @@ class _Session:
             ground.name, ground.past.run + 1, ground.hub.bridge.send, ground.records, self.live.limits, day
         )  # fmt: skip
         orders = self._orders()
-        cast(cerebro, self.piece, zip(datas, self.feeds, strict=True), broker, orders.day_end)
+        pairs: list[tuple[Any, Feed | SignalFeed]] = [*zip(datas, self.feeds, strict=True)]
+        pairs += zip(told, self.signals, strict=True)
+        cast(cerebro, self.piece, pairs, broker, orders.day_end)
         ownership = Ownership(broker, ground.records)
         cerebro.line = Line(
             ground.hub.bridge, ground.clock, ground.records, ground.is_told, ground.is_path,
@@ -344,9 +214,15 @@ class _Session:
             restore=lambda strategy: self._restored(broker, strategy, datas),
             checked=lambda strategy, account: [Remark(text) for text in ownership.check(strategy, account)],
             orders=orders, stop=self.stop, settle=self._settled,
-            look=ground.lookout.look,
+            look=ground.lookout.look, made=lambda added: self._made(added, where),
         )  # fmt: skip
         return cerebro, datas
+
+    def _made(self, added: Added, where: tzinfo) -> LiveData:
+        """Return the feed of a symbol that was added."""
+        data = _live_data(_feed_of(added), where)
+        self.ground.lookout.also(data)
+        return data
 
     def _orders(self) -> Orders:
         """Return what holds for the session's whole life."""
@@ -394,37 +270,19 @@ class _Session:
                     self.ground.hub.bridge.post(Remark(text))
 
 
+def _live_data(feed: Feed, where: tzinfo) -> LiveData:
+    return LiveData(**data_options(feed, where), unit=feed.timeframe, is_made=feed.is_resampled)
+
+
 async def _settled(hub: Hub) -> None:
     await hub.settle()
     hub.tell_kept()
 
 
-def _own_name(piece: Piece, clock: Clock) -> str:
-    """Return a name that no session has had: order ids are made of it, and a venue keeps these for ever."""
-    strategy = re.sub(r"[^A-Za-z0-9]+", "", piece.strategy.__name__) or "session"
-    return f"{strategy}-{clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-
-
-def _telling(story: Story, lookout: Lookout) -> Callable[[datetime, Record], None]:
-    """Return what tells the lookout of a session's records, and logs them as lines where anybody reads them.
-
-    A line is also its record's `line`.
-    """
-    if not log.isEnabledFor(logging.INFO):
-        return lookout.hear
-    story.keeps = KEPT
-
-    def tell(at: datetime, record: Record) -> None:
-        lookout.hear(at, record)
-        for line in story.take(at, *record):
-            log.info("%s", line, extra={"line": line, "kind": record[0], "key": record[1]})
-
-    return tell
-
-
 def _start(
     piece: Piece,
     sources: Sequence[LiveSource],
+    signals: Sequence[LiveSignalSource],
     venue: LiveVenue,
     account: Snapshot,
     cash: float,
@@ -442,6 +300,7 @@ def _start(
         "cash": cash,
         "commission": _rate(piece.commission),
         "symbols": [symbol for source in sources for symbol in source.symbols],
+        "algorithms": [f"{each.publisher} {name}" for each in signals for name in each.algorithms],
         "limits": live.limits.body(),
     }
 

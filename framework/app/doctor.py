@@ -105,7 +105,7 @@ class Start:
 
     def now(self) -> datetime:
         """Return venue time; raise `ConfigError` where a sandbox does not answer."""
-        from framework.trade import told_clock
+        from framework.ground import told_clock
 
         return told_clock(self.sandbox).now()
 

@@ -127,7 +127,7 @@ class Access(TypedDict):
 def _side(options: argparse.Namespace) -> Iterator[Side]:
     """Give the other side; a sandbox of its own lives as long as the block."""
     from framework.app.options import listed
-    from framework.trade import told_clock
+    from framework.ground import told_clock
 
     symbols = tuple(listed(options.symbols))
     if options.sandbox is OWN:

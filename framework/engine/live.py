@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from framework.engine.adding import add_feed
 from framework.engine.compat import MendedCerebro
 from framework.engine.forgetting import forget
 from framework.engine.live_broker import LiveBroker
-from framework.engine.live_data import LiveData, Row, last_time, number, row
+from framework.engine.live_data import LiveData, last_time, number, row
+from framework.engine.live_signals import LiveSignalData, lines_of
 from framework.engine.oversight import Left, Orders, Oversight
 from framework.engine.splitting import sentence, split_feed, split_ledger, split_window
 from framework.engine.timers import Zoned
@@ -26,7 +28,7 @@ from framework.live.clock import pace
 from framework.live.commands import End, Idle, Instant, Leave
 from framework.live.ending import Stop, ended_by_interrupt
 from framework.live.missed import Missed
-from framework.live.records import BARS, HALT, LINK, REMARK, REVISION, SPLIT, Records
+from framework.live.records import ADDED, BARS, HALT, LINK, REMARK, REVISION, SPLIT, TOLD, Records
 from framework.live.windows import Growing, ending
 from framework.model import (
     Bar,
@@ -36,12 +38,13 @@ from framework.model import (
     Quote,
     Remark,
     Revision,
+    Signals,
     Snapshot,
     Split,
     Timeframe,
     Trade,
 )  # fmt: skip
-from framework.ports import Clock
+from framework.ports import Added, Clock
 
 LATEST = 3.0
 """Seconds after its end that a longer bar waits for its last minute, where no other bar says that it will not come."""
@@ -91,7 +94,7 @@ class Line:
     `restore` is called when the first bars are loaded, to give the broker what an earlier run left, and returns
     what the account holds beside it; `checked` with each snapshot of the account. `stop` is how the session is
     asked to end, `settle` waits in lock-step for what was asked for last, and hands its news on. `look` is
-    called at the end of each turn, with whether nothing waits.
+    called at the end of each turn, with whether nothing waits. `made` makes the feed of a symbol that is added.
     """
 
     bridge: Bridge
@@ -106,6 +109,7 @@ class Line:
     orders: Orders = NEVER
     stop: Stop = field(default_factory=Stop)
     settle: Callable[[], None] = lambda: None
+    made: Callable[[Added], LiveData] | None = None
 
 
 class LiveCerebro(Zoned, MendedCerebro):
@@ -131,9 +135,9 @@ class Loop:
         self._broker: LiveBroker = cerebro._broker
         self._broker.age = self._lateness
         self._broker.say = lambda text: self._told(Remark(text))
-        self._datas: dict[tuple[str, Timeframe], LiveData] = {
-            (data.p.symbol, data.unit): data for data in cerebro.datas
-        }
+        bars = [data for data in cerebro.datas if isinstance(data, LiveData)]
+        self._datas: dict[tuple[str, Timeframe], LiveData] = {(data.p.symbol, data.unit): data for data in bars}
+        self._signals = lines_of(cerebro)
         self._windows: dict[str, list[Growing]] = {}
         for window in line.windows:
             self._windows.setdefault(window.symbol, []).append(window)
@@ -203,7 +207,7 @@ class Loop:
         elif not self._line.is_told:
             self._by_the_clock()
         self.oversight.look()
-        self._broker.depart()
+        self._depart()
         self._is_over |= bool(self._cerebro._event_stop) or self.oversight.is_leaving
         if self._line.is_told and news is not None and not self._is_over:
             self._line.bridge.send(Idle(self._line.bridge.taken))
@@ -238,6 +242,8 @@ class Loop:
                 self._halted(news)
             case Split():
                 self._split(news)
+            case Added():
+                self._added(news)
             case End():
                 self._is_over = True
             case Leave(why):
@@ -246,15 +252,32 @@ class Loop:
     def _instant(self, told: Instant) -> None:
         """Play the bars of an instant, and before them the longer bars that have ended since."""
         self._broker.restraint.begin_day(told.at)
+        if told.signals and not told.bars and not self._line.is_told:
+            # Bars that end by now may still be on their way, and prices are as old as they were.
+            self._step(self._heard(told.signals))
+            return
         for end in ending(self._all_windows(), told.at - timedelta(microseconds=1)):
             self._play(end, self._complete(end))
         for bar in told.bars:
             for window in self._windows.get(bar.symbol, ()):
                 window.add(bar)
         self._count(told)
-        self._play(told.at, [*told.bars, *self._complete(told.at)], told.updates)
+        self._play(told.at, [*told.bars, *self._complete(told.at)], told.updates, told.signals)
 
-    def _play(self, at: datetime, bars: Iterable[Bar], updates: Iterable[OrderUpdate] = ()) -> None:
+    def _heard(self, signals: Iterable[Signals]) -> dict[Any, Any]:
+        """Return the items of signals by their feeds."""
+        told: dict[Any, list[Signals]] = {}
+        for each in signals:
+            told.setdefault(self._signals[each.algorithm], []).append(each)
+        return {data: data.row(batches) for data, batches in told.items()}
+
+    def _play(
+        self,
+        at: datetime,
+        bars: Iterable[Bar],
+        updates: Iterable[OrderUpdate] = (),
+        signals: Iterable[Signals] = (),
+    ) -> None:
         rows = {self._datas[bar.symbol, bar.timeframe]: row(bar) for bar in bars}
         ahead = {data: each for data, each in rows.items() if each[0] > last_time(data)}
         if ahead and not self._late(at):
@@ -262,7 +285,7 @@ class Loop:
         self._at = self._latest = at
         try:
             self._fresh_or_not(at, ahead)
-            self._step(ahead, updates)
+            self._step({**ahead, **self._heard(signals)}, updates)
         finally:
             self._at = None
 
@@ -289,8 +312,8 @@ class Loop:
 
     # -- one step, in Backtrader's order
 
-    def _step(self, rows: Mapping[LiveData, Row], updates: Iterable[OrderUpdate] = ()) -> None:
-        """Load bars, take and notify what became of orders, call `next`; without bars there is no `next`."""
+    def _step(self, rows: Mapping[Any, Any], updates: Iterable[OrderUpdate] = ()) -> None:
+        """Load bars and signals, take and notify what became of orders, call `next`; where there are any."""
         cerebro = self._cerebro
         if self._line.is_path and rows:  # as in real time: what is known is told before the next bar is there
             cerebro._brokernotify()
@@ -314,9 +337,18 @@ class Loop:
                 strategy._next()
                 cerebro._next_writers(self._strategies)
                 forget(strategy)
-            self._broker.depart()
+            for data in self._signals.values():
+                data.over()
+            self._depart()
         self._is_over |= bool(cerebro._event_stop)
         self._spread_word()
+
+    def _depart(self) -> None:
+        """Send what was asked for; that signals are done with is on the disk together with what they led to."""
+        for data in self._signals.values():
+            for name in data.finished():
+                self._line.records.append(TOLD, name, {})
+        self._broker.depart()
 
     def _spread_word(self) -> None:
         """Notify orders at once, and send what is asked for in answer, until nothing is left to say.
@@ -333,7 +365,7 @@ class Loop:
             while (order := self._broker.get_notification()) is not None:
                 owner = self._strategies[0] if order.owner is None else order.owner
                 owner._addnotification(order, quicknotify=is_quick)
-            self._broker.depart()
+            self._depart()
 
     def _timers(self, time: float) -> None:
         self._cerebro._check_timers(self._strategies, time, cheat=True)
@@ -371,6 +403,16 @@ class Loop:
         self._line.records.append(HALT, symbol, {"is_halted": halt.is_halted, "reason": halt.reason})
         self._say(f"{symbol}: {f'halted ({halt.reason})' if halt.is_halted else 'trades again'}", halt)
         self._spread_word()
+
+    def _added(self, added: Added) -> None:
+        """Let the strategies have one more feed."""
+        assert self._line.made is not None
+        data = self._line.made(added)
+        add_feed(self._cerebro, self._strategies, data)
+        self._datas[added.symbol, added.timeframe] = data
+        self._broker.restraint.know_feeds()
+        self._line.records.append(ADDED, added.symbol, {"timeframe": str(added.timeframe)})
+        self._say(f"{added.symbol}: its bars come too from now on", added)
 
     def _split(self, split: Split) -> None:
         """Go through a split, once; bars that were loaded since this run began are put into the new shares."""
@@ -414,7 +456,7 @@ class Loop:
 
     # -- how old the bars are
 
-    def _fresh_or_not(self, at: datetime, rows: Mapping[LiveData, Row]) -> None:
+    def _fresh_or_not(self, at: datetime, rows: Iterable[LiveData]) -> None:
         """Let the feeds know whether these bars are those of now."""
         late = self._late(at)
         if late > 0 and rows:
@@ -447,9 +489,9 @@ class Loop:
         return max((self._line.clock.now() - self._latest).total_seconds(), 1.0)
 
 
-def _instants(datas: Iterable[LiveData]) -> Iterator[dict[LiveData, Row]]:
+def _instants(datas: Iterable[LiveData | LiveSignalData]) -> Iterator[dict[Any, Any]]:
     """Yield the rows of the feeds' histories by their instants, the earliest first."""
-    rows = {data: data.history() for data in datas}
+    rows: dict[Any, list[Any]] = {data: data.history() for data in datas}
     times = sorted({each[0] for found in rows.values() for each in found})
     places = dict.fromkeys(rows, 0)
     for time in times:

@@ -73,6 +73,10 @@ class Lookout:
         self._broker, self._datas = broker, [each for each in datas if not each.p.is_made]
         self.say(WARMING_UP)
 
+    def also(self, data: LiveData) -> None:
+        """See one more feed."""
+        self._datas.append(data)
+
     def say(self, state: str, reason: str = "") -> None:
         """Tell what the session is doing, at once."""
         self._state, self._reason = state, reason

@@ -180,7 +180,7 @@ class Oversight:
             self._broker.say(text)
 
     def _symbols(self) -> frozenset[str]:
-        return frozenset(data.p.symbol for data in self._strategy.datas)
+        return frozenset(data.p.symbol for data in self._strategy.datas if data.p.symbol)
 
     def _tell_missed(self) -> None:
         missed = self._orders.day_end.missed if self._orders.day_end else []

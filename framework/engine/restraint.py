@@ -234,6 +234,10 @@ class Restraint:
         newest = max(self._of(symbol), key=last_time, default=data)
         return float(newest.close[0])
 
+    def know_feeds(self) -> None:
+        """Look at the feeds anew: there are more."""
+        self._feeds.clear()
+
     def _of(self, symbol: str) -> list[Any]:
         if not self._feeds:
             for data in self._broker.cerebro.datas:

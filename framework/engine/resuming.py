@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from framework.columns import Columns
 from framework.engine.live_broker import LiveBroker
 from framework.engine.live_data import LiveData
 from framework.engine.silent import settle, take_in
@@ -13,6 +14,7 @@ from framework.engine.tickets import Ticket
 from framework.errors import ConfigError
 from framework.live.identity import NamedOrderId, parsed
 from framework.live.past import Past, Step
+from framework.model import MINUTE
 
 
 def resume(broker: LiveBroker, strategy: Any, datas: Iterable[LiveData], past: Past) -> None:
@@ -21,6 +23,7 @@ def resume(broker: LiveBroker, strategy: Any, datas: Iterable[LiveData], past: P
     The strategy hears of each open order, as it stands, and of nothing that is over.
     """
     feeds = {data._name: data for data in datas}
+    feeds |= {symbol: _over(symbol) for symbol in past.added if symbol not in feeds}
     orders: dict[str, Any] = {}
     groups = []
     broker.named.update(_names(past))
@@ -39,6 +42,13 @@ def resume(broker: LiveBroker, strategy: Any, datas: Iterable[LiveData], past: P
     for client_order_id, order in orders.items():
         broker.reopen(order, client_order_id, past.versions.get(client_order_id))
     broker.restraint.resume(past)
+
+
+def _over(symbol: str) -> LiveData:
+    """Return a feed for a symbol that was added once and is done with: its trades are booked, no bar comes."""
+    data = LiveData(dataname=Columns.empty(), symbol=symbol, unit=MINUTE)
+    data._name = symbol
+    return data
 
 
 def _names(past: Past) -> Iterable[str]:

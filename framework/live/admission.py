@@ -8,7 +8,7 @@ from typing import Any
 from framework.errors import ConfigError
 from framework.live.past import Past
 from framework.model import Snapshot
-from framework.ports import LiveSource, LiveVenue
+from framework.ports import LiveSignalSource, LiveSource, LiveVenue
 from framework.wire import is_on_this_machine
 
 
@@ -22,6 +22,16 @@ def live_source(source: Any) -> LiveSource:
     )
 
 
+def live_signals(source: Any) -> LiveSignalSource:
+    """Return a source of signals that can be listened to; raise `ConfigError` for one that is history only."""
+    if isinstance(source, LiveSignalSource):
+        return source
+    raise ConfigError(
+        f"{type(source).__name__} is history and does not go on live; give AlphaHubSignals, or play these signals in a "
+        "sandbox: with Sandbox(bars, signals=...) as sandbox"
+    )
+
+
 def live_venue(venue: Any) -> LiveVenue:
     """Return a venue that can be traded on; raise `ConfigError` where there is none."""
     if isinstance(venue, LiveVenue):
@@ -30,7 +40,7 @@ def live_venue(venue: Any) -> LiveVenue:
     raise ConfigError(f"live=True sends orders, but {what}; give one, such as venue=AlpacaVenue(paper=True)")
 
 
-def check_together(sources: Sequence[LiveSource], venue: LiveVenue) -> str:
+def check_together(sources: Sequence[LiveSource | LiveSignalSource], venue: LiveVenue) -> str:
     """Return the sandbox's URL where all are at one, or an empty string; raise `ConfigError` where only some are."""
     urls = [venue.base_url, *(source.base_url for source in sources)]
     local = sorted({url for url in urls if is_on_this_machine(url)})

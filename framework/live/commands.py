@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from framework.model import Bar, OrderGroup, OrderRequest, OrderUpdate
+from framework.model import Bar, OrderGroup, OrderRequest, OrderUpdate, Signals
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +52,17 @@ Command = Submit | Cancel | Replace | Idle | Look | AskSplits
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """The bars that end at one instant: what makes one `next`. In lock-step with the orders' news since the last one.
+    """What makes one `next`: the bars that end at one instant, or the signals that were received at it.
 
-    `is_late` where these bars came after the instant's slice had gone.
+    In lock-step both, and the orders' news since the last one. `is_late` where these bars came after the instant's
+    slice had gone.
     """
 
     at: datetime
     bars: tuple[Bar, ...]
     updates: tuple[OrderUpdate, ...] = ()
     is_late: bool = False
+    signals: tuple[Signals, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,26 @@ from functools import partial
 from typing import Any
 
 from framework.errors import RateLimited, VenueError, first
+from framework.live.additions import Offers
 from framework.live.bridge import Bridge
 from framework.live.cancels import Cancels, Ending, overtaken
 from framework.live.commands import AskSplits, Cancel, Command, Idle, Instant, Look, Replace, Submit
+from framework.live.introductions import Introductions
 from framework.live.slices import Slice, Slicer
-from framework.model import Bar, Halt, Link, OrderGroup, OrderStatus, OrderUpdate, Snapshot, Split, Trade
-from framework.ports import Desk, LiveSource, LiveVenue, News, Resumed, Session
+from framework.model import (
+    Bar,
+    Halt,
+    Link,
+    OrderGroup,
+    OrderStatus,
+    OrderUpdate,
+    Remark,
+    Signals,
+    Snapshot,
+    Split,
+    Trade,
+)
+from framework.ports import Added, Desk, LiveSignalSource, LiveSource, LiveVenue, News, Resumed, Session
 
 log = logging.getLogger("switchback.live")
 
@@ -48,11 +62,21 @@ class Hub:
     """
 
     def __init__(
-        self, bridge: Bridge, session: Session, venue: LiveVenue, slicer: Slicer, *, gathers: bool = False
+        self,
+        bridge: Bridge,
+        session: Session,
+        venue: LiveVenue,
+        slicer: Slicer,
+        *,
+        gathers: bool = False,
+        offers: Offers | None = None,
     ) -> None:
         self.bridge, self.session, self.gathers = bridge, session, gathers
         self._clock, self._slicer = session.clock, slicer
-        self._kept: list[Bar | OrderUpdate] = []
+        self._kept: list[Bar | OrderUpdate | Signals] = []
+        self._offers = offers or Offers()
+        self._introductions = Introductions(slicer.symbols, self._offers.add, self._tell_added, session.clock)
+        self._unintroduced: list[Signals] = []
         self._missed: list[OrderUpdate] | None = None
         self._up: set[str] = set()
         self._awaited = 0
@@ -85,8 +109,10 @@ class Hub:
                 self._cancels.hear(news, self.bridge.posted + 1 if is_posted else 0)
         if isinstance(news, OrderUpdate) and self._missed is not None:
             self._missed.append(news)
-        elif self.gathers and isinstance(news, Bar | OrderUpdate):
+        elif self.gathers and isinstance(news, Bar | OrderUpdate | Signals):
             self._kept.append(news)
+        elif isinstance(news, Signals):
+            self._signalled(news)
         elif isinstance(news, Bar):
             self._sliced(self._slicer.add(news, self._clock.monotonic()))
         else:
@@ -101,10 +127,36 @@ class Hub:
         else:
             self._slicer.expect_again(halt.symbol)
 
+    def _signalled(self, told: Signals) -> None:
+        """Wake the engine for signals, in their order; at once, where all of their symbols are known."""
+        if not self._unintroduced and not self._introductions.lacking(told):
+            return self.bridge.post(Instant(told.at, (), signals=(told,)))
+        self._unintroduced.append(told)
+        if len(self._unintroduced) == 1:
+            self._begin(self._introduce())
+        return None
+
+    async def _introduce(self) -> None:
+        while self._unintroduced:
+            told = self._unintroduced[0]
+            await self.introduce(told)
+            self.bridge.post(Instant(told.at, (), signals=(told,)))
+            self._unintroduced.pop(0)
+
+    async def introduce(self, told: Signals) -> None:
+        """Have symbols added that signals name for the first time, and the engine told of them."""
+        await self._introductions.introduce(told)
+
+    def _tell_added(self, news: Added | Remark) -> None:
+        """Tell the engine of a symbol that was added; from now on instants wait for its bars."""
+        if isinstance(news, Added):
+            self._slicer.expect([(news.symbol, news.timeframe)])
+        self.bridge.post(news)
+
     def _emit_of_desk(self, news: News) -> None:
         self.emit(replace(news, brings_prices=False) if isinstance(news, Link) else news)
 
-    def gathered(self) -> list[Bar | OrderUpdate]:
+    def gathered(self) -> list[Bar | OrderUpdate | Signals]:
         """Take what was kept in lock-step, in its order."""
         kept, self._kept = self._kept, []
         return kept
@@ -147,6 +199,17 @@ class Hub:
     async def listen(self, source: LiveSource, since: Mapping[str, datetime]) -> None:
         """Begin to follow a source; return when it is up."""
         await self._started(source.listen(self.session, self.emit, since))
+
+    async def hear(self, source: LiveSignalSource) -> None:
+        """Begin to follow a source of signals; return when it is up."""
+        await self._started(source.listen(self.session, self.emit))
+
+    async def add(self, symbol: str) -> Added:
+        """Add a symbol before the engine begins; raise `SwitchbackError` where that cannot be."""
+        added = await self._offers.add(symbol)
+        self._introductions.know(added)
+        self._slicer.expect([(added.symbol, added.timeframe)])
+        return added
 
     async def snapshot(self, tries: int = 1) -> Snapshot:
         """Return the account as it is; where too much was asked of the venue, wait as it says and ask again."""
@@ -252,7 +315,7 @@ class Hub:
     def tell_kept(self) -> None:
         """Hand on what is kept in lock-step: no instant follows that would take it."""
         for each in self.gathered():
-            self.bridge.post(each)
+            self.bridge.post(Instant(each.at, (), signals=(each,)) if isinstance(each, Signals) else each)
 
     def _ask(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._begin(work)

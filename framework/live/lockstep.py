@@ -19,7 +19,7 @@ from framework.live.clock import VenueClock
 from framework.live.commands import End, Instant
 from framework.live.heard import Heard
 from framework.live.hub import Hub
-from framework.model import Bar, OrderUpdate
+from framework.model import Bar, OrderUpdate, Signals
 from framework.ports import AsyncHttp, Clock
 from framework.wire import Exchange, HttpRequest, Priority
 
@@ -106,7 +106,7 @@ class LockStep:
             self._clock.set(at)
             if not await self._heard.until(said(answer)):
                 log.warning("%s: not all that the sandbox sent has come; a reconnect will bring it", at)
-            self._hand_on(at, self._hub.gathered())
+            await self._hand_on(at, self._hub.gathered())
             if following is None:
                 await self._completed(at)
         await self._hub.until_idle()
@@ -123,7 +123,7 @@ class LockStep:
         await self._heard.catch_up()
         left_out = self._hub.gathered()
         if any(isinstance(each, Bar) for each in left_out):
-            self._hand_on(at, [*answers, *left_out])
+            await self._hand_on(at, [*answers, *left_out])
 
     async def _prepared(self, following: datetime) -> None:
         """Let everything happen that is due before the next instant: an order's end, a late send."""
@@ -135,19 +135,22 @@ class LockStep:
         if self._heard.is_behind:
             self._heard.settle(await self._http.send(sent_so_far(self._base_url)))
 
-    def _hand_on(self, at: datetime, kept: Sequence[Bar | OrderUpdate]) -> None:
+    async def _hand_on(self, at: datetime, kept: Sequence[Bar | OrderUpdate | Signals]) -> None:
         bars = [each for each in kept if isinstance(each, Bar)]
         updates = in_turn([each for each in kept if isinstance(each, OrderUpdate)], at, self._hub.turns)
         for end in sorted({bar.end for bar in bars if bar.end < at}):
             # What was backfilled: earlier instants, each with a `next` of its own.
             self._hub.bridge.post(Instant(end, tuple(bar for bar in bars if bar.end == end)))
         present = tuple(bar for bar in bars if bar.end >= at)
+        signals = tuple(each for each in kept if isinstance(each, Signals))
+        for each in signals:
+            await self._hub.introduce(each)
         if self._clock.is_path and present and updates:
             # The last stretch of the bars: a strategy hears of its fills while it sees the bar before, as live.
             self._hub.bridge.post(Instant(at, (), updates))
             updates = ()
-        if present or updates:
-            self._hub.bridge.post(Instant(at, present, updates))
+        if present or updates or signals:
+            self._hub.bridge.post(Instant(at, present, updates, signals=signals))
 
 
 def in_turn(updates: Sequence[OrderUpdate], at: datetime, turns: Mapping[str, int]) -> tuple[OrderUpdate, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,10 +10,12 @@ from typing import Any
 
 from framework.live.day import Day
 from framework.live.journal import Entry
-from framework.live.records import DAY, INTENT, POSITION, REPLACE, SPLIT, START, UPDATE
+from framework.live.records import ADDED, DAY, INTENT, POSITION, REPLACE, SPLIT, START, UPDATE
 from framework.live.versions import Versions
 from framework.model import OrderGroup, OrderRequest, OrderUpdate, Split
 from framework.ports import Resumed
+
+NOISE = 1e-9
 
 
 @dataclass(slots=True)
@@ -41,7 +44,8 @@ class Past:
     """Earlier runs of a session: `run` is the last one's number, `start` the first record, `latest` the last's time.
 
     `changed` are the orders that were changed, as they were asked to be last, and `versions` as what each of them
-    may stand. `sent` is when each order or change was sent, `day` the last trading day.
+    may stand. `sent` is when each order or change was sent, `day` the last trading day, `added` the symbols that were
+    added while it ran.
     """
 
     run: int = 0
@@ -52,6 +56,7 @@ class Past:
     changed: dict[str, OrderRequest] = field(default_factory=dict)
     versions: dict[str, Versions] = field(default_factory=dict)
     sent: list[datetime] = field(default_factory=list)
+    added: set[str] = field(default_factory=set)
     day: Day = Day()  # noqa: RUF009  (it is frozen)
     _asked: dict[str, OrderRequest] = field(default_factory=dict)
 
@@ -78,6 +83,8 @@ class Past:
                 self.steps.append(Step(entry.at, body["update"]))
                 if (changed := self.versions.get(entry.key)) is not None:
                     changed.hear(body["update"])
+            case k if k == ADDED:
+                self.added.add(entry.key)
             case k if k == DAY:
                 self.day = Day(entry.key, body["value"], body.get("lost", 0.0))
             case k if k == POSITION:
@@ -101,6 +108,23 @@ class Past:
         """The orders that are over, by client order id."""
         updates = (step.update for step in self.steps)
         return frozenset(each.client_order_id for each in updates if each is not None and each.status.is_final)
+
+    def in_use(self) -> frozenset[str]:
+        """Return the symbols that were added and of which something is held or ordered still."""
+        ended, held = self.ended, self._held()
+        ordered = {each.symbol for order, each in self._asked.items() if order not in ended}
+        return frozenset(each for each in self.added if each in ordered or abs(held.get(each, 0.0)) > NOISE)
+
+    def _held(self) -> Mapping[str, float]:
+        held: defaultdict[str, float] = defaultdict(float)
+        for step in self.steps:
+            if step.split is not None:
+                held[step.split.symbol] *= step.split.ratio
+            elif step.update is None:
+                held[step.symbol] = step.quantity
+            elif step.update.fill is not None and (asked := self._asked.get(step.update.client_order_id)) is not None:
+                held[asked.symbol] += asked.side.sign * step.update.fill.quantity
+        return held
 
     def booked(self) -> Mapping[str, tuple[float, float]]:
         """Return the size and the value of the fills of each order that has any."""

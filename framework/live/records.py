@@ -20,6 +20,8 @@ BARS, REVISION, LINK, REMARK = "bars", "revision", "link", "remark"
 HALT, SPLIT = "halt", "split"
 FRAME, SIGNALS, TOLD, CHECKED = "frame", "signals", "told", "checked"
 """Of a feed of signals: a frame as it came; signals before they are handed on; that they were; history's answer."""
+ADDED = "added"
+"""A symbol was added to the session's feeds, its timeframe and calendar in the body."""
 DAY = "day"
 """A trading day began, its date is the key; its body has the `value` that the session had then, and what was `lost`
 when that became too much."""

@@ -85,6 +85,11 @@ class Slicer:
         self._shortest = min(lengths, default=None)
         self._is_mixed = len({timeframe for _, timeframe in self._series}) > 1
 
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The symbols of all series."""
+        return frozenset(symbol for symbol, _ in self._series)
+
     def add(self, bar: Bar, now: float) -> list[Slice]:
         """Take a bar; return the slices that go now, earliest first (a late one is alone, before them)."""
         key = self._keys.setdefault((bar.symbol, bar.timeframe), (bar.symbol, bar.timeframe))

@@ -30,10 +30,11 @@ from feeds import AlpacaBars, SampleBars
 from framework.app.sandbox import Sandbox
 from framework.engine.live import Loop
 from framework.errors import SwitchbackError
+from framework.ground import Rig
 from framework.live.records import LINK
 from framework.model import GroupKind, OrderStatus, OrderType, OrderUpdate, Timeframe, TimeInForce
 from framework.sandbox.market import Market
-from framework.trade import Rig, trade
+from framework.trade import trade
 
 S = OrderStatus
 

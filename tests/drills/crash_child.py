@@ -25,6 +25,7 @@ from drills.drill_strategies import Hungry  # noqa: E402
 
 from brokers.alpaca.hours import REGULAR  # noqa: E402
 from framework.engine.live_broker import LiveBroker  # noqa: E402
+from framework.ground import Rig  # noqa: E402
 from framework.live import heard  # noqa: E402
 from framework.live.bridge import Bridge  # noqa: E402
 from framework.live.hub import Hub  # noqa: E402
@@ -33,7 +34,7 @@ from framework.live.records import Records  # noqa: E402
 from framework.live.settings import Live  # noqa: E402
 from framework.live.transport import AioHttp  # noqa: E402
 from framework.stage import Piece  # noqa: E402
-from framework.trade import Rig, trade  # noqa: E402
+from framework.trade import trade  # noqa: E402
 
 
 class Points:

@@ -36,6 +36,7 @@ from feeds.alpaca.source import AlpacaBars
 from framework.app.sandbox import Sandbox
 from framework.columns import Columns
 from framework.engine.day_end import AtClose
+from framework.ground import Rig
 from framework.live import heard
 from framework.live.bridge import Bridge
 from framework.live.clock import VenueClock
@@ -53,7 +54,7 @@ from framework.sandbox.actions import Halted
 from framework.sandbox.market import Market
 from framework.sandbox.tape import Instant
 from framework.stage import Piece
-from framework.trade import Rig, trade
+from framework.trade import trade
 from framework.wire import HttpRequest, HttpResponse
 
 T = TypeVar("T")

@@ -12,7 +12,8 @@ from drills.drill_stage import Scene, at, impatient, in_memory, quick, quick_htt
 from drills.drill_strategies import Hungry
 
 from framework.app.sandbox import Sandbox
-from framework.trade import Rig, trade
+from framework.ground import Rig
+from framework.trade import trade
 
 
 def test_an_order_is_looked_up_while_the_stream_stays_down(folder: Path) -> None:
