@@ -31,10 +31,11 @@ def book(broker: Any, order: Any, quantity: float, price: float, time: float, *,
         if abs(psize) > abs(opened):
             broker.cash += info.cashadjust(psize - opened, position.adjbase, price)
         position.adjbase = price
-    info.confirmexec(size, price)
-    position.update(size, price, data.num2date(time))
+    booked = closed + opened  # as stock adds it up: where a fill goes through zero the last bit may be another
+    info.confirmexec(booked, price)
+    position.update(booked, price, data.num2date(time))
     order.execute(
-        time, size, price, closed, closed_value, closed_cost, opened, opened_value, opened_cost,
+        time, booked, price, closed, closed_value, closed_cost, opened, opened_value, opened_cost,
         info.margin, pnl, psize, pprice,
     )  # fmt: skip
     order.addcomminfo(info)

@@ -6,7 +6,7 @@ from typing import Any
 
 import backtrader as bt
 import cases
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from framework.engine.booking import book
@@ -60,8 +60,16 @@ def parts(size: float, count: int) -> list[float]:
     return [size] if not share or count == 1 else [share, size - share]
 
 
+THROUGH_ZERO = [
+    (False, 1162.0, 1.0, 1), (True, 936, 1.0, 1), (True, 194.388604952, 1.0, 2), (True, 32, 1.0, 1),
+    (False, 128.76304049, 1.0, 1),
+]  # fmt: skip
+"""A fill whose two parts add up to another last bit."""
+
+
 @settings(deadline=None, max_examples=60)
 @given(FILLS, SCHEMES, st.booleans())
+@example(THROUGH_ZERO, {}, False)
 def test_fills_are_booked_as_backtrader_books_them(fills: list[Any], scheme: dict[str, Any], shortcash: bool) -> None:
     """Long, short, through zero and in parts, by any commission scheme: cash, position and the orders' fills."""
     stock, stocks = ground(shortcash, scheme)
