@@ -39,6 +39,9 @@ def values_of(cls):
         model.OrderGroup: {"orders": st.lists(values_of(model.OrderRequest), max_size=2).map(tuple)}
         if cls is model.OrderGroup
         else {},
+        model.Signals: {"signals": st.lists(values_of(model.Signal), min_size=1, max_size=2).map(tuple)}
+        if cls is model.Signals
+        else {},
     }
     return st.builds(cls, **special.get(cls, {}))
 
