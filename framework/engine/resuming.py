@@ -32,6 +32,8 @@ def resume(broker: LiveBroker, strategy: Any, datas: Iterable[LiveData], past: P
         made = [ticket.order(_feed(feeds, ticket.data), strategy) for ticket in tickets]
         for ticket, order in zip(tickets, made, strict=True):
             orders[ticket.client_order_id] = order
+            if isinstance(name := parsed(ticket.client_order_id), NamedOrderId):
+                order.addinfo(name=name.name)
             order.submit(broker)
         groups.append((intent.group.kind, made))
     for step in past.steps:
