@@ -21,8 +21,9 @@ from feeds.alphahub.settings import USUAL, Settings, Waits
 from framework.app.sandbox import sample
 from framework.config import Credentials
 from framework.live.codec import dumps, loads
+from framework.live.records import TOLD
 from framework.live.stream import Pace
-from framework.model import Link, Remark, Signal
+from framework.model import Link, Remark, Signal, Signals
 from framework.ports import Session
 from framework.retries import Patience
 
@@ -99,7 +100,7 @@ class Stage:
         """Listen until the block is left."""
         async with self.sandbox.http("AlphaHub", limit=None) as http:
             session = Session("drill", self.sandbox.clock, http, self.journal, Unheard())
-            self.listening_now = SignalListening(self.settings, session, self.told.append, on_late=self.late.append)
+            self.listening_now = SignalListening(self.settings, session, self.act, on_late=self.late.append)
             running = asyncio.create_task(self.listening_now.run())
             try:
                 links = self.links.count(True)
@@ -133,9 +134,19 @@ class Stage:
     def _item(self, name: str, side: str) -> dict[str, Any]:
         return {"symbol": name, "side": side, "price": float(next(self._prices)), "timestamp": stamp(self._stamp)}
 
+    def act(self, news: Any) -> None:
+        """Take what a session is told, and write down what was acted on, as an engine does."""
+        self.told.append(news)
+        if isinstance(news, Signals):
+            self.journal.append(TOLD, news.name, {})
+
+    @property
+    def batches(self) -> list[Signals]:
+        return [each for each in self.told if isinstance(each, Signals)]
+
     @property
     def signals(self) -> list[Signal]:
-        return [each for each in self.told if isinstance(each, Signal)]
+        return [signal for each in self.batches for signal in each.signals]
 
     @property
     def links(self) -> list[bool]:

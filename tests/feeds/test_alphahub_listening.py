@@ -22,7 +22,7 @@ from framework.live.clock import VenueClock
 from framework.live.heard import Heard
 from framework.live.lockstep import said
 from framework.live.records import FRAME, SIGNALS, TOLD
-from framework.model import Link, Remark, Signal
+from framework.model import Link, Remark, Signals
 from framework.ports import Session
 
 BUY = {"symbol": "SPY", "side": "buy", "price": 1.0}
@@ -42,17 +42,55 @@ def played(scene: Any, **settings: Any) -> Stage:
 
 
 def test_frame_is_in_the_journal_before_the_signal_and_that_before_it_is_handed_on() -> None:
-    """And that it was handed on after that; the second line's copy is a frame, and nothing else."""
+    """That it was acted on is written by who does; the second line's copy is a frame, and nothing else."""
     seen = []
 
     async def scene(stage: Stage) -> None:
         stage.listening_now._emit = lambda news: seen.append((news, [each.kind for each in stage.journal.rows][-2:]))
         await stage.sandbox.publish(16, open=[BUY])
         await stage.sandbox.clock.sleep(1)
-        assert [each.kind for each in stage.journal.rows][-4:] == [FRAME, SIGNALS, TOLD, FRAME]
+        assert [each.kind for each in stage.journal.rows][-3:] == [FRAME, SIGNALS, FRAME]
 
     played(scene)
-    assert [(type(news), kinds) for news, kinds in seen] == [(Signal, [FRAME, SIGNALS])]
+    assert [(type(news), kinds) for news, kinds in seen] == [(Signals, [FRAME, SIGNALS])]
+
+
+def test_signals_that_came_together_are_told_together() -> None:
+    """Closes first, each with a name of its own that an order can bear, and all by what the journal calls them."""
+
+    async def scene(stage: Stage) -> None:
+        await stage.sandbox.publish(16, open=[BUY, BUY], close=[SELL])
+        await stage.sandbox.clock.sleep(1)
+
+    stage = played(scene)
+    [batch], [record] = stage.batches, stage.journal.entries(SIGNALS)
+    assert [each.action.value for each in batch.signals] == ["close", "open", "open"]
+    assert [each.key for each in batch.signals] == [key[:24] for key in record.body["keys"]]
+    assert len({each.key for each in batch.signals}) == 3
+    assert batch.name == record.body["keys"][0]
+
+
+@pytest.mark.parametrize("came", ["late", "past"])
+def test_what_is_not_to_be_acted_on_is_done_with_at_once(came: str) -> None:
+    """Nobody else would write that it is: the next run tells neither what is late nor what is past again."""
+
+    async def play() -> Stage:
+        async with staged(3) as stage:
+            if came == "past":
+                await stage.publish(Random(1), 16)
+            async with stage.listening():
+                await stage.sandbox.clock.sleep(10)
+            if came == "late":
+                await stage.publish(Random(1), 16)
+                await stage.sandbox.clock.sleep(1200)
+            async with stage.listening():
+                await stage.sandbox.clock.sleep(10)
+            return stage
+
+    stage = run(play())
+    names = [each.body["keys"][0] for each in stage.journal.entries(SIGNALS)]
+    assert names == [each.key for each in stage.journal.entries(TOLD)] != []
+    assert stage.signals == []
 
 
 def test_answers_to_heartbeats_are_not_written_down() -> None:
@@ -147,7 +185,8 @@ def test_what_was_published_long_before_a_restart_is_late() -> None:
 
 
 def test_what_was_written_down_and_not_handed_on_is_handed_on_by_the_next_run() -> None:
-    """A crash in between: the next run does it, if it comes soon."""
+    """A crash in between: the next run does it, if it comes soon, by the same names."""
+    before: list[Signals] = []
 
     async def play() -> Stage:
         async with staged(3) as stage:
@@ -155,12 +194,15 @@ def test_what_was_written_down_and_not_handed_on_is_handed_on_by_the_next_run() 
                 await stage.publish(Random(1), 16)
                 await stage.sandbox.clock.sleep(1)
             stage.journal.rows = [each for each in stage.journal.rows if each.kind != TOLD]
+            before.extend(stage.batches)
             stage.told.clear()
             async with stage.listening():
                 await stage.sandbox.clock.sleep(10)
             return stage
 
-    assert run(play()).broken() == []
+    stage = run(play())
+    assert stage.broken() == []
+    assert stage.batches == before
 
 
 def test_signal_that_waited_while_the_machine_was_asleep_is_late() -> None:
@@ -318,14 +360,14 @@ def test_in_lock_step_signals_come_at_their_instants() -> None:
     """As many as were sent are heard with each step; each is stamped with the step's time, and once."""
     steps, heard = in_steps(lambda sandbox: None)
     assert all(heard)
-    assert [each.at for each in steps.told if isinstance(each, Signal)] == [each.at for each in PUBLICATIONS]
+    assert [each.at for each in steps.told if isinstance(each, Signals)] == [each.at for each in PUBLICATIONS]
 
 
 @pytest.mark.parametrize("fault", ["drop", "missing_signals", "cut_halfway"])
 def test_in_lock_step_what_was_missed_is_there_before_the_next_bar(fault: str) -> None:
     """The first signal comes over no line; the history is asked before a later step, and has it."""
     steps, _ = in_steps(lambda sandbox: sandbox.fault(fault, stream="alphahub", count=2))
-    assert sum(isinstance(each, Signal) for each in steps.told) + len(late(steps)) == 4
+    assert sum(isinstance(each, Signals) for each in steps.told) + len(late(steps)) == 4
 
 
 def late(steps: Steps) -> list[str]:
@@ -335,7 +377,7 @@ def late(steps: Steps) -> list[str]:
 def test_on_an_accelerated_clock_a_drop_makes_nothing_late() -> None:
     """A minute a second: what takes a second at the line is a minute of venue time, and no reason to be late."""
     steps, _ = in_steps(lambda sandbox: sandbox.fault("drop", stream="alphahub", count=2), speed=60.0)
-    assert sum(isinstance(each, Signal) for each in steps.told) == 4
+    assert sum(isinstance(each, Signals) for each in steps.told) == 4
     assert late(steps) == []
 
 
