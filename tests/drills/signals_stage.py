@@ -24,7 +24,7 @@ from framework.live.codec import dumps, loads
 from framework.live.records import TOLD
 from framework.live.stream import Pace
 from framework.model import Link, Remark, Signal, Signals
-from framework.ports import Session
+from framework.ports import AsyncHttp, Session
 from framework.retries import Patience
 
 ALGORITHMS = (14, 16)
@@ -95,12 +95,15 @@ class Stage:
         self._prices = itertools.count(1)
         self._stamp = self.sandbox.market.now().replace(microsecond=0)
 
+    def session(self, http: AsyncHttp) -> Session:
+        """Return what a client shares with whom it serves."""
+        return Session("drill", self.sandbox.clock, http, self.journal, Unheard())
+
     @asynccontextmanager
     async def listening(self, *, is_awaited: bool = True) -> AsyncIterator[SignalListening]:
         """Listen until the block is left."""
         async with self.sandbox.http("AlphaHub", limit=None) as http:
-            session = Session("drill", self.sandbox.clock, http, self.journal, Unheard())
-            self.listening_now = SignalListening(self.settings, session, self.act, on_late=self.late.append)
+            self.listening_now = SignalListening(self.settings, self.session(http), self.act, on_late=self.late.append)
             running = asyncio.create_task(self.listening_now.run())
             try:
                 links = self.links.count(True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -19,10 +20,14 @@ BARS = SampleBars(["SPY", "IBM"], "2026-10-05", "2026-10-09", timeframe="30Min")
 SAMPLE = SampleSignals(BARS)
 
 
-def contents(batches: list[Signals] | tuple[Signals, ...]) -> list[tuple[Signal, ...]]:
+def contents(batches: Sequence[Signals]) -> list[tuple[Signal, ...]]:
     """Return signals as they are but for when they came."""
     never = datetime(1, 1, 1, tzinfo=UTC)
     return [tuple(replace(signal, at=never) for signal in each.signals) for each in batches]
+
+
+def opened(source: SampleSignals) -> list[list[Signal]]:
+    return [[each for each in batch.signals if each.action is SignalAction.OPEN] for batch in source.history()]
 
 
 def test_it_is_a_source_of_signals_without_a_live_side() -> None:
@@ -67,7 +72,9 @@ def test_day_does_not_depend_on_the_range() -> None:
     opened = {each.at: [s for s in each.signals if s.action is SignalAction.OPEN] for each in SAMPLE.history()}
     later = SampleSignals(SampleBars(["SPY", "IBM"], "2026-10-07", "2026-10-09", timeframe="30Min"))
     assert [each.at for each in later.history()] == list(opened)[2:]
-    assert all(opened[each.at] == [s for s in each.signals if s.action is SignalAction.OPEN] for each in later.history())
+    assert all(
+        opened[each.at] == [s for s in each.signals if s.action is SignalAction.OPEN] for each in later.history()
+    )
     assert contents(SampleSignals(BARS, seed=1).history()) != contents(SAMPLE.history())
     first = [(each.symbol, each.side.value, each.weight, each.price) for each in SAMPLE.history()[0].signals]
     assert first == [("SPY", "buy", 0.6, 90.37), ("IBM", "sell", 0.4, 126.6)]
@@ -93,7 +100,9 @@ def test_what_a_sandbox_has_in_its_history_is_the_same_but_for_the_receipt() -> 
         sandbox.step(70)
         source = AlphaHubSignals([16], tz="UTC", **sandbox.alphahub)
         told = source.history(after=BARS.start)
-    ours = [[replace(each, weight=0.0, at=each.at + timedelta(seconds=1)) for each in b.signals] for b in SAMPLE.history()]
+    ours = [
+        [replace(each, weight=0.0, at=each.at + timedelta(seconds=1)) for each in b.signals] for b in SAMPLE.history()
+    ]
     assert [[replace(each, weight=0.0, extra={}) for each in batch.signals] for batch in told] == ours
 
 
