@@ -1,4 +1,4 @@
-"""Where bars and signals come from: sample bars, files and frames, and the feeds of the venues.
+"""Where bars and signals come from: samples, files and frames, and the feeds of the venues.
 
     from feeds import SampleBars
 
@@ -13,16 +13,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from feeds.alpaca.source import AlpacaBars
     from feeds.alphahub.connection import AlphaHubConnection
+    from feeds.alphahub.sample import SampleSignals
+    from feeds.alphahub.source import AlphaHubSignals
     from feeds.files import FileBars
     from feeds.sample import SampleBars
 
-__all__ = ["AlpacaBars", "AlphaHubConnection", "FileBars", "SampleBars"]
+__all__ = ["AlpacaBars", "AlphaHubConnection", "AlphaHubSignals", "FileBars", "SampleBars", "SampleSignals"]
 
 _WHERE = {
     "AlpacaBars": "feeds.alpaca.source",
     "AlphaHubConnection": "feeds.alphahub.connection",
+    "AlphaHubSignals": "feeds.alphahub.source",
     "FileBars": "feeds.files",
     "SampleBars": "feeds.sample",
+    "SampleSignals": "feeds.alphahub.sample",
 }
 
 

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -46,8 +46,9 @@ class AlphaHubConnection:
     """Calls `on_signal` with what algorithms publish, for as long as it is `run`.
 
     `on_signal(id, info)` may be a function or a coroutine function; `info` is the message, names of fields cleaned
-    of space. With `values=True` it is a tuple of `framework.model.Signal` instead. An error in it is logged with
-    the signal, and stops nothing. A plain function that takes long holds everything up: make it a coroutine.
+    of space; with `received=True` it has `received` too, when it came (ISO, UTC). With `values=True` it is a tuple of
+    `framework.model.Signal` instead. An error in it is logged with the signal, and stops nothing. A plain function that
+    takes long holds everything up: make it a coroutine.
 
     `email` and `password` that are None come from ALPHAHUB_EMAIL and ALPHAHUB_PASSWORD, from the credentials file,
     or from a module `alphahub.creds` or `creds`. `on_late(id, info, why)` is called with what should not be acted on
@@ -68,6 +69,7 @@ class AlphaHubConnection:
         journal: str | Path | None = None,
         tz: str | tzinfo | None = None,
         values: bool = False,
+        received: bool = False,
         on_late: OnLate | None = None,
         on_news: Callable[[Link | Remark], Any] | None = None,
         **settings: Any,
@@ -79,7 +81,7 @@ class AlphaHubConnection:
         )
         self._settings = replace(found, trusts_times=bool(tz))
         self._on_signal, self._on_late, self._on_news = on_signal, on_late, on_news or _logged
-        self._path, self._values = journal, values
+        self._path, self._values, self._received = journal, values, received
         self._memory = Memory()
 
     async def run(self) -> None:
@@ -124,7 +126,7 @@ class AlphaHubConnection:
         return _File(self._path, clock)
 
     async def _call(self, batch: Batch) -> None:
-        number, info = int(batch.algorithm), batch.signals if self._values else published(batch)
+        number, info = int(batch.algorithm), self._info(batch)
         if batch.came == PAST:
             return
         try:
@@ -140,30 +142,45 @@ class AlphaHubConnection:
         except Exception:
             log.exception("the function that is called for signals failed at algorithm %d, %s", number, info)
 
+    def _info(self, batch: Batch) -> Any:
+        if self._values:
+            return batch.signals
+        stamped = {"received": batch.signals[0].at.astimezone(UTC).isoformat()} if self._received else {}
+        return {**published(batch, self._settings.reading.zone), **stamped}
+
     def _told(self, news: News) -> None:
         if isinstance(news, Link | Remark):
             self._on_news(news)
 
 
-def published(batch: Batch) -> Info:
-    """Return a batch as AlphaHub publishes one: the message itself, or made of what history told."""
+def published(batch: Batch, zone: tzinfo) -> Info:
+    """Return a batch as AlphaHub publishes one, its times in `zone`: the message itself, or made of what history told.
+
+    A weight is told where it is not the one that an item without any has.
+    """
     if batch.payload:
         body = {"close": [], "open": [], **load(batch.payload)}
         return {name: _cleaned(value) if name in ("close", "open") else value for name, value in body.items()}
-    lists: dict[str, list[Info]] = {"close": [], "open": []}
+    lists: dict[str, list[Signal]] = {"close": [], "open": []}
     for signal in batch.signals:
-        lists[signal.action.value].append(_item(signal))
-    return lists
+        lists[signal.action.value].append(signal)
+    return {name: [_item(each, zone, _share(signals)) for each in signals] for name, signals in lists.items()}
+
+
+def _share(signals: Sequence[Signal]) -> float:
+    return 1.0 / max(sum(each.side is not None for each in signals), 1)
 
 
 def _cleaned(items: Any) -> list[Any]:
     return [folded(each) if isinstance(each, dict) else each for each in items or ()]
 
 
-def _item(signal: Signal) -> Info:
-    at = signal.published
+def _item(signal: Signal, zone: tzinfo, share: float) -> Info:
+    at = signal.published.astimezone(zone) if signal.published else None
+    is_usual = signal.weight == (share if signal.side else 0.0)
     return {
         **signal.extra,
+        **({} if is_usual else {"weight": signal.weight}),
         "price": signal.price,
         "side": signal.side.value if signal.side else "hold",
         "symbol": signal.symbol,

@@ -15,10 +15,13 @@ from typing import Any
 
 from feeds.alphahub.history import held_after, keys, missing, read_history
 from feeds.alphahub.parsing import Reading, Unreadable, read_published
-from framework.model import Side, Signal
+from framework.model import Side, Signal, Signals
 
 PUSHED, FOUND, PAST = "pushed", "found", "past"
 """How signals came: pushed; found in the history; found there when nothing was known yet, so older than we are."""
+
+_KEY = 24
+"""How much of a key names a signal where it is acted on: 96 bits, short enough for an order's name."""
 
 _BELIEVED = 3
 """Answers in a row that lack what was pushed: then it is the history's way."""
@@ -53,6 +56,12 @@ class Batch:
     def name(self) -> str:
         """What it is known by in the journal."""
         return self.keys[0]
+
+    @property
+    def news(self) -> Signals:
+        """It as a session is told it, each signal with its key."""
+        pairs = zip(self.signals, self.keys, strict=True)
+        return Signals(self.name, tuple(replace(each, key=key[:_KEY]) for each, key in pairs))
 
     def body(self) -> Mapping[str, Any]:
         """Return it as a journal keeps it; `read` reads it."""

@@ -1,8 +1,8 @@
 """AlphaHub's signals, nothing missed: several lines, a journal, and the history for what they leave out.
 
 Each line is a connection with a login of its own. What one of them brings is told once, by its content and day. Each
-frame is in the journal before anything is made of it, each signal before it is handed on, and that it was handed on
-after that: a restart knows what was told. Answers to heartbeats alone are not written down.
+frame is in the journal before anything is made of it, each signal before it is handed on, and that it was acted on
+after that, by who did: a restart knows what was told. Answers to heartbeats alone are not written down.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ Hand = Callable[[Batch], None]
 class SignalListening:
     """One session's signals: `run` it until it is cancelled. Owned by the I/O thread.
 
-    Signals go to `emit` one by one, each algorithm's in order. Those that are late are told in a `Remark`, and to
-    `on_late` where it is given. With `hand` batches go there, late ones too, and no signal to `emit`.
+    `Signals` go to `emit`, each algorithm's in order; who acts on them writes `TOLD`. Those that are late are told in a
+    `Remark`, and to `on_late` where it is given. With `hand` batches go there, late ones too, and none to `emit`.
     """
 
     def __init__(
@@ -244,9 +244,9 @@ class SignalListening:
 
     def _emitted(self, batch: Batch) -> None:
         if not batch.why_late:
-            for each in batch.signals:
-                self._emit(each)
-        elif batch.came != PAST:
+            self._emit(batch.news)
+            return
+        if batch.came != PAST:
             self._tell_late(batch)
         self.told(batch)
 

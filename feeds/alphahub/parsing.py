@@ -88,11 +88,19 @@ def read_published(payload: str, algorithm: str, at: datetime, how: Reading) -> 
     """
     try:
         body = load(payload)
+    except ValueError as wrong:
+        return (Unreadable(shown(payload), str(wrong)),)
+    return read_message(body, algorithm, at, how)
+
+
+def read_message(body: Mapping[str, Any], algorithm: str, at: datetime, how: Reading) -> tuple[Read, ...]:
+    """Read a message whose names are folded, as `read_published` does."""
+    try:
         lists = {action: _items(body, action) for action in _LISTS if action.value in body}
         if not lists:
             raise ValueError(f"neither open nor close, but {shown(sorted(body)) if body else 'nothing'}")
     except ValueError as wrong:
-        return (Unreadable(shown(payload), str(wrong)),)
+        return (Unreadable(shown(dict(body)), str(wrong)),)
     common = {key: value for key, value in body.items() if key not in ("open", "close")}
     return tuple(
         read
@@ -270,12 +278,18 @@ def _float(item: Mapping[str, Any], name: str) -> float | None:
 
 
 def _published(item: Mapping[str, Any], how: Reading) -> datetime | None:
-    """Read the time that is written on it; the README's own example has a space before the T of one."""
+    """Read the time that is written on it."""
     text = item.get("timestamp")
-    if text is None or text == "":
-        return None
+    return None if text is None or text == "" else read_time("timestamp", text, how.zone)
+
+
+def read_time(name: str, text: object, zone: tzinfo) -> datetime:
+    """Return a time, in UTC; `zone` is its own where it names none. Raise `ValueError`, which bears `name`.
+
+    The README's own example has a space before the T of one.
+    """
     try:
         at = datetime.fromisoformat(_AROUND_T.sub("T", text.strip()) if isinstance(text, str) else "")
-        return (at if at.tzinfo is not None else at.replace(tzinfo=how.zone)).astimezone(UTC)
+        return (at if at.tzinfo is not None else at.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ValueError(f"timestamp {shown(text)} is no time") from None
+        raise ValueError(f"{name} {shown(text)} is no time") from None

@@ -38,8 +38,8 @@ _REFUSED = (400, 401, 403, 422)  # 401 by Pow's guide; the others are a guess
 
 def check_algorithms(algorithms: Sequence[int | str]) -> tuple[str, ...]:
     """Return the ids as texts, each once; raise `ConfigError` where one is no number of 1 or more, or none is given."""
-    if isinstance(algorithms, str):
-        raise ConfigError(f"algorithms={algorithms!r} is one text; give a list of ids, such as [14, 16]")
+    if isinstance(algorithms, str | int):
+        raise ConfigError(f"algorithms={algorithms!r} is no list; give one of ids, such as [14, 16]")
     ids = tuple(dict.fromkeys(str(each).strip() for each in algorithms))
     if not ids:
         raise ConfigError("algorithms is empty; give the ids of those to follow, such as [14, 16]")

@@ -31,8 +31,8 @@ from framework.sandbox.tape import Instant
 
 NAME = "alphahub"
 
-ANYONE = {"email": "anyone@example.com", "password": "anything"}
-"""Credentials that log in, as any do that are not empty."""
+ANYONE = {"email": "anyone@example.com", "password": "no-real-password"}
+"""Credentials that log in, as any do that are not empty. No word of a sentence: a journal refuses what holds one."""
 
 FAULTS = {
     "late_signals": "push a publication late (seconds of venue time, 30; in lock-step with the next instant by then)",

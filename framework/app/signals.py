@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("algorithms", nargs="*", metavar="ID", help="of algorithms; default: 14 16 17 18")
     parser.add_argument("--tz", metavar="ZONE", help="zone of AlphaHub's times, which name none: UTC, America/New_York")
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line, for a backtest to read")
     parser.add_argument(
         "--journal", metavar="FILE", help="remember here what was printed, so that a restart misses nothing"
     )
@@ -67,6 +67,7 @@ def _connection(options: argparse.Namespace) -> Any:
         printing.signal,
         (options.sandbox or options.base_url or BASE_URL).rstrip("/"),
         journal=options.journal,
+        received=options.json,
         tz=options.tz,
         on_late=printing.late,
         on_news=printing.news,
@@ -109,7 +110,12 @@ class _Printing:
 
     def _print(self, word: str, algorithm: int, info: Any, why: str = "") -> None:
         if self._is_json:
-            late = {"late": why} if why else {}
-            print(json.dumps({"algorithm": algorithm, **info, **late}), flush=True)
+            print(json.dumps(_line(algorithm, info, why)), flush=True)
         else:
             print(word, algorithm, info, *([why] if why else []), flush=True)
+
+
+def _line(algorithm: int, info: Any, why: str) -> dict[str, Any]:
+    """Return a publication as `AlphaHubSignals(past=...)` reads it; what it says of itself in our words is left out."""
+    ours = {"received": info["received"], "algorithm": algorithm, **({"late": why} if why else {})}
+    return {**ours, **{name: value for name, value in info.items() if name not in (*ours, "late")}}

@@ -21,9 +21,10 @@ from feeds.alphahub.settings import USUAL, Settings, Waits
 from framework.app.sandbox import sample
 from framework.config import Credentials
 from framework.live.codec import dumps, loads
+from framework.live.records import TOLD
 from framework.live.stream import Pace
-from framework.model import Link, Remark, Signal
-from framework.ports import Session
+from framework.model import Link, Remark, Signal, Signals
+from framework.ports import AsyncHttp, Session
 from framework.retries import Patience
 
 ALGORITHMS = (14, 16)
@@ -94,12 +95,15 @@ class Stage:
         self._prices = itertools.count(1)
         self._stamp = self.sandbox.market.now().replace(microsecond=0)
 
+    def session(self, http: AsyncHttp) -> Session:
+        """Return what a client shares with whom it serves."""
+        return Session("drill", self.sandbox.clock, http, self.journal, Unheard())
+
     @asynccontextmanager
     async def listening(self, *, is_awaited: bool = True) -> AsyncIterator[SignalListening]:
         """Listen until the block is left."""
         async with self.sandbox.http("AlphaHub", limit=None) as http:
-            session = Session("drill", self.sandbox.clock, http, self.journal, Unheard())
-            self.listening_now = SignalListening(self.settings, session, self.told.append, on_late=self.late.append)
+            self.listening_now = SignalListening(self.settings, self.session(http), self.act, on_late=self.late.append)
             running = asyncio.create_task(self.listening_now.run())
             try:
                 links = self.links.count(True)
@@ -133,9 +137,19 @@ class Stage:
     def _item(self, name: str, side: str) -> dict[str, Any]:
         return {"symbol": name, "side": side, "price": float(next(self._prices)), "timestamp": stamp(self._stamp)}
 
+    def act(self, news: Any) -> None:
+        """Take what a session is told, and write down what was acted on, as an engine does."""
+        self.told.append(news)
+        if isinstance(news, Signals):
+            self.journal.append(TOLD, news.name, {})
+
+    @property
+    def batches(self) -> list[Signals]:
+        return [each for each in self.told if isinstance(each, Signals)]
+
     @property
     def signals(self) -> list[Signal]:
-        return [each for each in self.told if isinstance(each, Signal)]
+        return [signal for each in self.batches for signal in each.signals]
 
     @property
     def links(self) -> list[bool]:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from feeds import AlphaHubConnection
+from feeds.alphahub.batches import batch_of
+from feeds.alphahub.connection import published
 from feeds.alphahub.person import find_person
 from feeds.alphahub.settings import Waits
 from framework.app.sandbox import Sandbox
 from framework.errors import AuthenticationError, ConfigError
 from framework.live.stream import Pace
-from framework.model import Link, Signal
+from framework.model import Link, Side, Signal, SignalAction
 
 BUY = {"symbol": "SPY", "side": "buy", "price": 1.5}
 SELL = {"symbol": "SPY", "side": "sell", "price": 2.5}
@@ -148,6 +151,32 @@ def test_values_instead_of_dictionaries():
     assert signal.weight == 1.0
 
 
+def test_time_of_receipt_where_it_is_asked_for():
+    """In UTC, beside the lists."""
+
+    async def scene(stage):
+        async with stage.running(received=True):
+            await stage.publish(open=[BUY])
+            await stage.until(lambda: stage.told)
+
+    [(_, info)] = play(scene).told
+    assert datetime.fromisoformat(info["received"]).utcoffset() == timedelta()
+    assert info["open"][0]["symbol"] == "SPY"
+
+
+@pytest.mark.parametrize(("tz", "hour"), [("UTC", "13"), ("America/New_York", "09")])
+def test_what_was_missed_is_told_as_it_would_have_been_pushed(tz, hour):
+    """Its time in the zone that times are in, and its weight where it is not that of an item without any."""
+    at = datetime(2026, 10, 5, 13, 30, tzinfo=UTC)
+    signals = [
+        Signal("16", symbol, at, SignalAction.OPEN, Side.BUY, weight, published=at)
+        for symbol, weight in (("SPY", 0.5), ("IBM", 0.25))
+    ]
+    items = published(batch_of(signals), ZoneInfo(tz))["open"]
+    assert [each.get("weight") for each in items] == [None, 0.25]
+    assert items[0]["timestamp"] == f"2026-10-05T{hour}:30:00"
+
+
 def test_journal_in_a_file_makes_a_restart_whole(tmp_path):
     """Nothing is called for twice, and what was published meanwhile is called for."""
 
@@ -200,22 +229,6 @@ def test_callback_has_to_be_one():
 
 
 # Whose account it is
-
-
-@pytest.fixture
-def nobody(monkeypatch, tmp_path):
-    """No account anywhere, and a folder in which modules are found."""
-    for name in ("ALPHAHUB_EMAIL", "ALPHAHUB_PASSWORD"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("SWITCHBACK_CREDENTIALS", raising=False)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
-    monkeypatch.syspath_prepend(str(tmp_path))
-    for name in ("creds", "alphahub", "alphahub.creds"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    yield tmp_path
-    for name in ("creds", "alphahub", "alphahub.creds"):
-        sys.modules.pop(name, None)
 
 
 def person(**environ):

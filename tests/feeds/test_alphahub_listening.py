@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -10,20 +9,15 @@ from typing import Any
 import pytest
 from drills.signals_stage import Journal, Stage, facts, staged
 from memory.loop import run
-from memory.sandbox import MemorySandbox
+from signal_steps import Steps
+from signal_steps import played as in_lockstep
 
-from feeds.alphahub.listening import SignalListening
 from feeds.alphahub.sandbox_signals import Publication
-from feeds.alphahub.settings import Settings, Waits
+from feeds.alphahub.settings import Waits
 from framework.app.sandbox import sample
-from framework.config import Credentials
 from framework.errors import SwitchbackError
-from framework.live.clock import VenueClock
-from framework.live.heard import Heard
-from framework.live.lockstep import said
 from framework.live.records import FRAME, SIGNALS, TOLD
-from framework.model import Link, Remark, Signal
-from framework.ports import Session
+from framework.model import Signals
 
 BUY = {"symbol": "SPY", "side": "buy", "price": 1.0}
 SELL = {"symbol": "SPY", "side": "sell", "price": 2.0}
@@ -42,17 +36,55 @@ def played(scene: Any, **settings: Any) -> Stage:
 
 
 def test_frame_is_in_the_journal_before_the_signal_and_that_before_it_is_handed_on() -> None:
-    """And that it was handed on after that; the second line's copy is a frame, and nothing else."""
+    """That it was acted on is written by who does; the second line's copy is a frame, and nothing else."""
     seen = []
 
     async def scene(stage: Stage) -> None:
         stage.listening_now._emit = lambda news: seen.append((news, [each.kind for each in stage.journal.rows][-2:]))
         await stage.sandbox.publish(16, open=[BUY])
         await stage.sandbox.clock.sleep(1)
-        assert [each.kind for each in stage.journal.rows][-4:] == [FRAME, SIGNALS, TOLD, FRAME]
+        assert [each.kind for each in stage.journal.rows][-3:] == [FRAME, SIGNALS, FRAME]
 
     played(scene)
-    assert [(type(news), kinds) for news, kinds in seen] == [(Signal, [FRAME, SIGNALS])]
+    assert [(type(news), kinds) for news, kinds in seen] == [(Signals, [FRAME, SIGNALS])]
+
+
+def test_signals_that_came_together_are_told_together() -> None:
+    """Closes first, each with a name of its own that an order can bear, and all by what the journal calls them."""
+
+    async def scene(stage: Stage) -> None:
+        await stage.sandbox.publish(16, open=[BUY, BUY], close=[SELL])
+        await stage.sandbox.clock.sleep(1)
+
+    stage = played(scene)
+    [batch], [record] = stage.batches, stage.journal.entries(SIGNALS)
+    assert [each.action.value for each in batch.signals] == ["close", "open", "open"]
+    assert [each.key for each in batch.signals] == [key[:24] for key in record.body["keys"]]
+    assert len({each.key for each in batch.signals}) == 3
+    assert batch.name == record.body["keys"][0]
+
+
+@pytest.mark.parametrize("came", ["late", "past"])
+def test_what_is_not_to_be_acted_on_is_done_with_at_once(came: str) -> None:
+    """Nobody else would write that it is: the next run tells neither what is late nor what is past again."""
+
+    async def play() -> Stage:
+        async with staged(3) as stage:
+            if came == "past":
+                await stage.publish(Random(1), 16)
+            async with stage.listening():
+                await stage.sandbox.clock.sleep(10)
+            if came == "late":
+                await stage.publish(Random(1), 16)
+                await stage.sandbox.clock.sleep(1200)
+            async with stage.listening():
+                await stage.sandbox.clock.sleep(10)
+            return stage
+
+    stage = run(play())
+    names = [each.body["keys"][0] for each in stage.journal.entries(SIGNALS)]
+    assert names == [each.key for each in stage.journal.entries(TOLD)] != []
+    assert stage.signals == []
 
 
 def test_answers_to_heartbeats_are_not_written_down() -> None:
@@ -147,7 +179,8 @@ def test_what_was_published_long_before_a_restart_is_late() -> None:
 
 
 def test_what_was_written_down_and_not_handed_on_is_handed_on_by_the_next_run() -> None:
-    """A crash in between: the next run does it, if it comes soon."""
+    """A crash in between: the next run does it, if it comes soon, by the same names."""
+    before: list[Signals] = []
 
     async def play() -> Stage:
         async with staged(3) as stage:
@@ -155,12 +188,15 @@ def test_what_was_written_down_and_not_handed_on_is_handed_on_by_the_next_run() 
                 await stage.publish(Random(1), 16)
                 await stage.sandbox.clock.sleep(1)
             stage.journal.rows = [each for each in stage.journal.rows if each.kind != TOLD]
+            before.extend(stage.batches)
             stage.told.clear()
             async with stage.listening():
                 await stage.sandbox.clock.sleep(10)
             return stage
 
-    assert run(play()).broken() == []
+    stage = run(play())
+    assert stage.broken() == []
+    assert stage.batches == before
 
 
 def test_signal_that_waited_while_the_machine_was_asleep_is_late() -> None:
@@ -258,48 +294,8 @@ def test_around_the_usual_time_history_is_asked_more_often() -> None:
 # Clocks of a sandbox
 
 
-class Steps:
-    """A session in lock-step, or on an accelerated clock, around the listening."""
-
-    def __init__(self, sandbox: MemorySandbox, http: Any) -> None:
-        self.sandbox, self.told = sandbox, []
-        market = sandbox.market
-        self.clock = VenueClock(market.tape.starts_at, market.clock.speed, sandbox.clock)
-        self.heard = Heard(self.clock)
-        session = Session("steps", self.clock, http, Journal(self.clock.now), self.heard)
-        account = Credentials("drill@example.com", "a password")
-        settings = Settings.of([16], tz="UTC", credentials=account, base_url=sandbox.url)
-        self.listening = SignalListening(settings, session, self.told.append)
-
-    async def step(self) -> bool:
-        """Play an instant as a session does; return whether as much was heard as was sent."""
-        following = self.sandbox.market.tape.next_at(self.sandbox.market.played_at)
-        self.clock.set(following - timedelta(microseconds=1))
-        await self.heard.catch_up()
-        if self.heard.is_behind:
-            self.heard.settle(said({"sent": self.sandbox.market.sent, "lost": self.sandbox.market.lost}))
-        answer = await self.sandbox.step()
-        self.clock.set(following)
-        return await self.heard.until(said({"sent": answer["sent"], "lost": self.sandbox.market.lost}))
-
-
 def in_steps(arm: Any, speed: float | None = None) -> tuple[Steps, list[bool]]:
-    async def play() -> tuple[Steps, list[bool]]:
-        bars = sample(("SPY",), "2026-10-05")
-        async with MemorySandbox(bars, signals=PUBLICATIONS, speed=speed) as sandbox, sandbox.http() as http:
-            steps = Steps(sandbox, http)
-            running = asyncio.create_task(steps.listening.run())
-            while not any(isinstance(each, Link) for each in steps.told):
-                await sandbox.clock.sleep(0.01)
-            await sandbox.attend("alphahub", 2 if speed is None else 1)
-            arm(sandbox)
-            heard = [await steps.step() for _ in range(30)] if speed is None else []
-            await sandbox.clock.sleep(0 if speed is None else 30)
-            running.cancel()
-            await asyncio.wait([running])
-            return steps, heard
-
-    return run(play())
+    return in_lockstep(sample(("SPY",), "2026-10-05"), PUBLICATIONS, arm=arm, speed=speed)
 
 
 def _publications() -> list[Publication]:
@@ -318,25 +314,21 @@ def test_in_lock_step_signals_come_at_their_instants() -> None:
     """As many as were sent are heard with each step; each is stamped with the step's time, and once."""
     steps, heard = in_steps(lambda sandbox: None)
     assert all(heard)
-    assert [each.at for each in steps.told if isinstance(each, Signal)] == [each.at for each in PUBLICATIONS]
+    assert [each.at for each in steps.batches] == [each.at for each in PUBLICATIONS]
 
 
 @pytest.mark.parametrize("fault", ["drop", "missing_signals", "cut_halfway"])
 def test_in_lock_step_what_was_missed_is_there_before_the_next_bar(fault: str) -> None:
     """The first signal comes over no line; the history is asked before a later step, and has it."""
     steps, _ = in_steps(lambda sandbox: sandbox.fault(fault, stream="alphahub", count=2))
-    assert sum(isinstance(each, Signal) for each in steps.told) + len(late(steps)) == 4
-
-
-def late(steps: Steps) -> list[str]:
-    return [each.text for each in steps.told if isinstance(each, Remark) and "late" in each.text]
+    assert len(steps.batches) + len(steps.late) == 4
 
 
 def test_on_an_accelerated_clock_a_drop_makes_nothing_late() -> None:
     """A minute a second: what takes a second at the line is a minute of venue time, and no reason to be late."""
     steps, _ = in_steps(lambda sandbox: sandbox.fault("drop", stream="alphahub", count=2), speed=60.0)
-    assert sum(isinstance(each, Signal) for each in steps.told) == 4
-    assert late(steps) == []
+    assert len(steps.batches) == 4
+    assert steps.late == []
 
 
 def test_journal_that_cannot_be_written_ends_it() -> None:

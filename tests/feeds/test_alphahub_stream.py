@@ -144,8 +144,8 @@ def test_algorithms_are_ids_each_once():
 
 @pytest.mark.parametrize(
     ("algorithms", "why"),
-    [([], "is empty"), (["Minotaur"], "is no id"), ([0], "is no id"), ([-1], "is no id"), ("16", "is one text"),
-     (["016"], "is no id"), ([1.5], "is no id")],
+    [([], "is empty"), (["Minotaur"], "is no id"), ([0], "is no id"), ([-1], "is no id"), ("16", "is no list"),
+     (16, "is no list"), (["016"], "is no id"), ([1.5], "is no id")],
 )  # fmt: skip
 def test_what_is_no_list_of_ids_is_refused(algorithms, why):
     """In one line, with what to give."""

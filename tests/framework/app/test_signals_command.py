@@ -10,9 +10,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
+from feeds import AlphaHubSignals
 from framework.app.main import main
 from framework.app.sandbox import Sandbox
 
@@ -59,6 +61,23 @@ def test_json_is_one_object_a_line() -> None:
         sandbox.publish(16, open=[BUY], close=[])
         told = json.loads(read(process))
     assert (told["algorithm"], told["open"][0]["side"], told["close"]) == (16, "buy", [])
+
+
+def test_json_is_what_a_backtest_reads(tmp_path: Path) -> None:
+    """The lines as they are printed: what came, when it came, under the names that it had; one that was late is not."""
+    path, journal = tmp_path / "past.jsonl", str(tmp_path / "signals.sqlite")
+    with Sandbox(speed=1.0) as sandbox, printing(sandbox, "14", "16", "--json", "--journal", journal) as process:
+        sandbox.publish(16, open=[BUY, {**BUY, "symbol": "IBM", "weight": 0.25}], quirks=["stray_space", "spaced_key"])
+        lines = [read(process)]
+        sandbox.publish(14, open=[], close=[{"symbol": "SPY", "side": "sell"}])
+        lines.append(read(process))
+        sandbox.publish(16, open=[{**BUY, "timestamp": "2020-01-01T00:00:00"}])
+        lines.append(read(process))
+    path.write_text("".join(lines))
+    heard = AlphaHubSignals([14, 16], tz="UTC", past=journal).history()
+    assert "late" in json.loads(lines[2])
+    assert [len(each.signals) for each in heard] == [2, 1]
+    assert AlphaHubSignals([14, 16], tz="UTC", past=path).history() == heard
 
 
 def test_zone_has_to_be_said(capsys: pytest.CaptureFixture[str]) -> None:
