@@ -32,9 +32,13 @@ def _new(batches: Iterable[Batch], seen: set[str]) -> Iterator[Signals]:
             yield replace(batch, signals=signals, keys=names).news
 
 
-def between(batches: Iterable[Signals], after: datetime | None, until: datetime | None) -> tuple[Signals, ...]:
-    """Return what was received with `after` < at <= `until`; None is open. Raise `ConfigError` for naive times."""
+def check_times(after: datetime | None, until: datetime | None) -> None:
+    """Raise `ConfigError` for a time without a zone."""
     for name, at in (("after", after), ("until", until)):
         if at is not None and at.tzinfo is None:
             raise ConfigError(f"{name} {at} has no time zone; give an aware datetime, such as one with tzinfo=UTC")
+
+
+def between(batches: Iterable[Signals], after: datetime | None, until: datetime | None) -> tuple[Signals, ...]:
+    """Return what was received with `after` < at <= `until` (aware); None is open."""
     return tuple(each for each in batches if (after is None or after < each.at) and (until is None or each.at <= until))

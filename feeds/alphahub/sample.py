@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
-from feeds.alphahub.batches import batch_of, between, once
+from feeds.alphahub.batches import batch_of, between, check_times, once
 from feeds.alphahub.parsing import Reading, read_published
 from feeds.alphahub.protocol import NAME, check_algorithms
 from feeds.alphahub.sandbox_signals import Item, Publication
@@ -30,6 +30,10 @@ AFTER_OPEN = timedelta(hours=1, seconds=1)
 """When it publishes: not at the end of a bar, so that a signal is an instant of its own."""
 
 _AGAINST = {"buy": "sell", "sell": "buy"}
+_WEIGHTS = {1: ((1.0,), (0.8,)), 2: ((0.5, 0.5), (0.6, 0.4), (0.7, 0.3))}
+
+_Share = tuple[str, float]
+"""A side and a weight."""
 
 
 class SampleSignals:
@@ -56,34 +60,32 @@ class SampleSignals:
 
     def history(self, after: datetime | None = None, until: datetime | None = None) -> Sequence[Signals]:
         """Return what was published with `after` < at <= `until` (aware), as received at that instant."""
-        between((), after, until)
+        check_times(after, until)
         return between(once(batch_of(_read(each)) for each in self.publications()), after, until)
 
     def publications(self) -> tuple[Publication, ...]:
         """Return what is published on each day of the bars, the oldest first."""
         bars = self.bars.history()
-        held: dict[str, str] = {}
+        held: Mapping[str, _Share] = {}
         told = []
-        for day, at in self._days(bars.values()):
-            close = [self._item(bars, symbol, _AGAINST[side], at) for symbol, side in held.items()]
+        for day, at in self._days(bars):
             chosen = self._chosen(day)
-            opened = [
-                {**self._item(bars, symbol, side, at), "weight": weight} for symbol, (side, weight) in chosen.items()
-            ]
+            close = [_item(bars, symbol, at, side=_AGAINST[side]) for symbol, (side, _) in held.items()]
+            opened = [_item(bars, name, at, side=side, weight=weight) for name, (side, weight) in chosen.items()]
             told.append(Publication(int(self.algorithms[0]), at, opened, close))
-            held = {symbol: side for symbol, (side, _) in chosen.items()}
+            held = chosen
         return tuple(told)
 
-    def _days(self, bars: Any) -> list[tuple[str, datetime]]:
+    def _days(self, bars: Mapping[str, Columns]) -> list[tuple[str, datetime]]:
         """Return the days on which it publishes, and when: between the first bar's end and the last one's."""
-        ends = [each.end for each in bars if len(each)]
+        ends = [each.end for each in bars.values()]
         first, last = min(each[0] for each in ends), max(each[-1] for each in ends)
         sessions = self.bars.calendar.sessions
         times = sessions.opens + np.timedelta64(AFTER_OPEN)
         inside = (first <= times) & (times <= last)
         return [(str(day), moment(at)) for day, at in zip(sessions.days[inside], times[inside], strict=True)]
 
-    def _chosen(self, day: str) -> dict[str, tuple[str, float]]:
+    def _chosen(self, day: str) -> Mapping[str, _Share]:
         """Return what is opened on a day: the side and the weight of one symbol, or of two."""
         symbols = sorted(self.bars.symbols, key=lambda each: self._draw(day, each))
         count = min(len(symbols), 1 + self._draw(day, "count") % 2)
@@ -95,11 +97,9 @@ class SampleSignals:
         content = json.dumps([VERSION, self.seed, self.algorithms[0], *sorted(self.bars.symbols), *words])
         return int.from_bytes(hashlib.sha256(content.encode()).digest()[:8], "big")
 
-    def _item(self, bars: Any, symbol: str, side: str, at: datetime) -> Item:
-        return {"symbol": symbol, "side": side, "price": _price(bars[symbol], at)}
 
-
-_WEIGHTS = {1: ((1.0,), (0.8,)), 2: ((0.5, 0.5), (0.6, 0.4), (0.7, 0.3))}
+def _item(bars: Mapping[str, Columns], symbol: str, at: datetime, **more: Any) -> Item:
+    return {"symbol": symbol, "price": _price(bars[symbol], at), **more}
 
 
 def _price(bars: Columns, at: datetime) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from feeds.alpaca.address import address
-from feeds.alphahub.batches import between
+from feeds.alphahub.batches import between, check_times
 from feeds.alphahub.past import check_past, read_past
 from feeds.alphahub.person import find_person
 from feeds.alphahub.protocol import BASE_URL, NAME
@@ -126,7 +126,7 @@ class AlphaHubSignals:
         of the algorithms is in the file or where the account is missing, `VenueError` where AlphaHub fails.
         """
         how = self._settings.reading
-        between((), after, until)
+        check_times(after, until)
         if self._past is not None:
             return between(read_past(self._past, self.algorithms, how), after, until)
         asked = Asked(self.algorithms, self.base_url, how, self._delay, self._settings.lookback)
