@@ -82,18 +82,19 @@ def _of_source(source: SignalSource, opens: datetime, after: datetime, until: da
 
 def unfollowed(feeds: Iterable[SignalFeed], symbols: Iterable[str]) -> list[str]:
     """Return what was told of symbols without bars, in a sentence: nobody can trade them."""
-    known = set(symbols)
-    lacking = Counter(
-        signal.symbol
-        for feed in feeds
-        for told in feed.told
-        for signal in told.signals
-        if signal.action is SignalAction.OPEN and signal.side is not None and signal.symbol not in known
-    )
-    return [_sentence(lacking)] if lacking else []
+    lacking = Counter(each for feed in feeds for told in feed.told for each in opened(told))
+    for symbol in symbols:
+        lacking.pop(symbol, None)
+    return [without_bars(lacking)] if lacking else []
 
 
-def _sentence(lacking: Counter[str], most: int = 10) -> str:
+def opened(told: Signals) -> list[str]:
+    """Return the symbols that signals open a position in."""
+    return [each.symbol for each in told.signals if each.action is SignalAction.OPEN and each.side is not None]
+
+
+def without_bars(lacking: Counter[str], most: int = 10) -> str:
+    """Return in a sentence how often signals were of symbols without bars."""
     told = ", ".join(f"{symbol} ({count})" for symbol, count in lacking.most_common(most))
     more = f" and {len(lacking) - most} more symbols" if len(lacking) > most else ""
     return (

@@ -37,11 +37,17 @@ from brokers.sim.prices import Slippage
 from framework.model import Split
 from framework.sandbox.tape import Detail, Instant, Tape
 
+REACH = timedelta(seconds=5)
+"""How long after a bar's first price an order may come and still have it; of I/O time, where venue time runs fast."""
+
 
 class Book:
-    """Alpaca's orders, positions and cash over a tape. `updates` are those that nobody has read yet."""
+    """Alpaca's orders, positions and cash over a tape. `updates` are those that nobody has read yet.
 
-    def __init__(self, tape: Tape, settings: Settings | None = None, seed: int = 0) -> None:
+    `speed` is how fast venue time runs.
+    """
+
+    def __init__(self, tape: Tape, settings: Settings | None = None, seed: int = 0, speed: float | None = None) -> None:
         self.tape, self.settings, self.seed = tape, settings or Settings(), seed
         own = self.settings
         self.account = Account(own.cash, own.commission)
@@ -52,6 +58,7 @@ class Book:
             partial=own.partial,
             shrinks=True,
             seed=seed,
+            reach=REACH * max(speed or 1.0, 1.0) + self.settings.latency,
         )
         self.core = Matching(self.account, terms)
         self.entries: dict[str, Entry] = {}

@@ -68,7 +68,7 @@ class AlpacaTrading:
         self, market: Market, settings: Settings | None = None, limit: int | None = None, connections: int = 1
     ) -> None:
         self.market = market
-        self.book = Book(market.tape, settings, market.seed)
+        self.book = Book(market.tape, settings, market.seed, market.clock.speed)
         self.stream = TradeStream(market, self.book, connections)
         kept = limit is not None or market.clock.speed == 1
         clock = market.clock

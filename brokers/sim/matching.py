@@ -22,7 +22,7 @@ import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 
 from brokers.sim.account import Account, Holding
@@ -39,6 +39,8 @@ class Terms:
     `participation` is the percentage of a bar's volume that one order may take (None: no limit).
     `partial` is the chance that a fill takes half of the order, by `seed`. With `shrinks`, a partial
     fill of an exit makes its sibling smaller, as venues do; Backtrader cancels the others of an OCO.
+    `reach` is how long after a bar's first price an order may come and still have it; what comes later is tried from
+    the next bar on, for of a whole bar it is not known what was when. None is for ever.
     """
 
     slippage: Slippage = field(default_factory=Slippage)
@@ -47,6 +49,7 @@ class Terms:
     partial: float = 0.0
     shrinks: bool = False
     seed: int = 0
+    reach: timedelta | None = None
 
 
 class Matching:
@@ -216,9 +219,15 @@ class Matching:
         return True
 
     def _may_try(self, order: Order, range: Range) -> bool:
-        if range.buys.end <= order.created_at:
+        if range.buys.end <= order.created_at or self._is_too_late(order, range):
             return False
         return (range.is_regular or order.in_extended_hours) and (range.is_opening or not order.is_opening)
+
+    def _is_too_late(self, order: Order, range: Range) -> bool:
+        """Return whether a bar began too long before an order came; one at the close waits for another price."""
+        if self.terms.reach is None or range.began is None or order.kind is OrderType.MARKET_ON_CLOSE:
+            return False
+        return order.created_at - range.began > self.terms.reach
 
     def _try(self, order: Order, range: Range, at: datetime) -> None:
         bar = range.seen_by(order.side)

@@ -59,7 +59,7 @@ class Range:
 
     `is_regular` tells whether it lies in the exchange's regular session, `is_opening` whether it is
     the first of one. `is_straight` tells that the price went straight from the open to the close: a
-    stretch of a path.
+    stretch of a path. `began` is when a whole bar did.
     """
 
     buys: Bar
@@ -67,6 +67,7 @@ class Range:
     is_regular: bool = True
     is_opening: bool = False
     is_straight: bool = False
+    began: datetime | None = None
 
     @classmethod
     def of(
@@ -81,7 +82,8 @@ class Range:
         """Make one of a bar: a buyer pays half the spread (a fraction of the price) more, a seller gets less."""
         half = spread / 2
         sides = (bar, bar) if not spread else (_moved(bar, 1 + half), _moved(bar, 1 - half))
-        return cls(*sides, is_regular, is_opening, is_straight)
+        length = None if is_straight else bar.timeframe.length
+        return cls(*sides, is_regular, is_opening, is_straight, None if length is None else bar.end - length)
 
     @classmethod
     def of_quote(cls, quote: Quote, *, is_regular: bool = True, is_opening: bool = False) -> Range:

@@ -8,6 +8,7 @@ go by the clock.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -45,6 +46,7 @@ from framework.model import (
     Trade,
 )  # fmt: skip
 from framework.ports import Added, Clock
+from framework.signalling import opened, without_bars
 
 LATEST = 3.0
 """Seconds after its end that a longer bar waits for its last minute, where no other bar says that it will not come."""
@@ -68,12 +70,16 @@ NEVER = Orders()
 
 @dataclass(slots=True)
 class Tally:
-    """What a session counted: bars that came late, instants, revisions, bars that were backfilled."""
+    """What a session counted: bars that came late, instants, revisions, bars that were backfilled.
+
+    `unfollowed` counts signals by their symbols, of which there are no bars.
+    """
 
     instants: int = 0
     late: int = 0
     revisions: int = 0
     stale: int = 0
+    unfollowed: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
 
     def told(self) -> list[str]:
@@ -83,7 +89,9 @@ class Tally:
             "bars were changed by the venue afterwards": self.revisions,
             "instants were played later than they happened; no position was opened on them": self.stale,
         }
-        return [*dict.fromkeys(self.notes), *(f"{count} {what}" for what, count in counts.items() if count)]
+        counted = [f"{count} {what}" for what, count in counts.items() if count]
+        unfollowed = [without_bars(self.unfollowed)] if self.unfollowed else []
+        return [*dict.fromkeys(self.notes), *counted, *unfollowed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +275,9 @@ class Loop:
     def _heard(self, signals: Iterable[Signals]) -> dict[Any, Any]:
         """Return the items of signals by their feeds."""
         told: dict[Any, list[Signals]] = {}
+        symbols = {symbol for symbol, _ in self._datas}
         for each in signals:
+            self.tally.unfollowed.update(symbol for symbol in opened(each) if symbol not in symbols)
             told.setdefault(self._signals[each.algorithm], []).append(each)
         return {data: data.row(batches) for data, batches in told.items()}
 

@@ -90,6 +90,8 @@ class RuledBroker(bt.brokers.BackBroker):
             self._date(order)
         if name := order.info.get("name"):
             self.named.add(name)
+        if any(is_signals(data) for data in order.owner.datas):
+            order.sent_at = _now(order.owner)
         return super().submit(order, check)
 
     def cancel(self, order: Any, bracket: bool = False) -> bool:
@@ -134,7 +136,11 @@ class RuledBroker(bt.brokers.BackBroker):
         may fill it in the past: no venue does. An exit's first bar is the one after that which filled its entry.
         """
         now = order.data.datetime[0]
-        if self.p.rules is not None and now <= (getattr(order, "tried_on", None) or _seen(order)):
+        if (self.p.rules is not None or _is_between(order)) and now <= (
+            getattr(order, "tried_on", None) or _seen(order)
+        ):
+            return
+        if _is_between(order) and _is_too_late(order):
             return
         order.tried_on = now
         super()._try_exec(order)
@@ -174,8 +180,7 @@ class RuledBroker(bt.brokers.BackBroker):
         """Return whether an order's time has passed at the instant that is played, whichever symbol has a bar then."""
         if not order.valid or order.exectype == order.Market:
             return False
-        now = max(data.datetime[0] for data in order.owner.datas if len(data))
-        return bool(now > order.valid - (_SECOND if getattr(order, "ends_with_day", False) else 0.0))
+        return bool(_now(order.owner) > order.valid - (_SECOND if getattr(order, "ends_with_day", False) else 0.0))
 
     def _rounded(
         self, data: Any, size: float, price: Any, plimit: Any, exectype: int | None, *, buys: bool
@@ -271,6 +276,34 @@ def _seen(order: Any) -> float:
     parent = order.parent
     return float(order.created.dt if parent is None else max(order.created.dt, parent.executed.dt or 0.0))
 
+
+def _now(owner: Any) -> float:
+    """Return the instant that is played."""
+    return float(max(data.datetime[0] for data in owner.datas if len(data)))
+
+
+def _is_between(order: Any) -> bool:
+    """Return whether an order may have been sent between bars: where there are signals."""
+    return hasattr(order, "sent_at")
+
+
+def _is_too_late(order: Any) -> bool:
+    """Return whether an order came too long after its symbol's bar began: that first price was gone.
+
+    So it is where a signal came within a bar. An order at the close waits for another price.
+    """
+    data = order.data
+    if order.exectype == order.Close:
+        return False
+    if data._timeframe == bt.TimeFrame.Minutes:
+        began = data.datetime[0] - data._compression / 1440
+    else:
+        began = data.datetime[-1] if len(data) > 1 else data.datetime[0]
+    return bool(order.sent_at > began + REACH)
+
+
+REACH = 5 / 86_400
+"""Days (five seconds) after a bar's first price in which an order still has it, as in the sandbox."""
 
 _SECOND = 1 / 86_400
 """A date number does not hold an instant exactly."""

@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from framework.errors import SwitchbackError
 from framework.live.clock import Deadline
-from framework.model import Remark, SignalAction, Signals
+from framework.model import Remark, Signals
 from framework.ports import Added, Clock
+from framework.signalling import opened
 
 PATIENCE = 5.0
 """Seconds that signals wait, at most, for the symbols that they name."""
@@ -29,8 +30,7 @@ class Introductions:
 
     def lacking(self, told: Signals) -> list[str]:
         """Return the symbols that signals want to open a position in, and of which there are no bars."""
-        opened = (each for each in told.signals if each.action is SignalAction.OPEN and each.side is not None)
-        return list(dict.fromkeys(each.symbol for each in opened if each.symbol not in self._known))
+        return list(dict.fromkeys(each for each in opened(told) if each not in self._known))
 
     async def introduce(self, told: Signals) -> None:
         """Have the symbols added that are lacking; return when each is, or cannot be."""

@@ -15,6 +15,7 @@ from framework.live.identity import NamedOrderId, parsed
 from framework.live.journal import Entry
 from framework.live.limits import told
 from framework.live.records import (
+    ADDED,
     BARS,
     CANCEL,
     FLAT,
@@ -26,13 +27,23 @@ from framework.live.records import (
     REMARK,
     REPLACE,
     REVISION,
+    SIGNALS,
     SPLIT,
     START,
     STOP,
     UPDATE,
 )
 from framework.live.wording import amount, asked, money
-from framework.model import GroupKind, OrderGroup, OrderRequest, OrderStatus, OrderUpdate, Revision
+from framework.model import (
+    GroupKind,
+    OrderGroup,
+    OrderRequest,
+    OrderStatus,
+    OrderUpdate,
+    Revision,
+    Signal,
+    SignalAction,
+)
 
 QUIET = timedelta(minutes=15)
 """After so much venue time without a line, the bars that still come are told."""
@@ -40,7 +51,7 @@ QUIET = timedelta(minutes=15)
 KEPT = timedelta(days=3)
 """For how long who tells of a session while it runs remembers orders that are over: a weekend."""
 
-STREAMS = {"trade_updates": "orders", "data": "bars"}
+STREAMS = {"trade_updates": "orders", "data": "bars", "alphahub": "signals"}
 """What a reader calls the streams."""
 
 
@@ -185,6 +196,10 @@ class Story:
                 return [(key, f"halted at its exchange ({body['reason']})", True)]
             case k if k == HALT:
                 return [(key, "trades again")]
+            case k if k == SIGNALS:
+                return _signalled(key, body)
+            case k if k == ADDED:
+                return [(key, "added: its bars come too from now on")]
             case k if k == SPLIT:
                 return [(key, f"split by {body['split'].ratio:.6g}: {body['before']:g} held are {body['after']:g}")]
             case k if k == REVISION:
@@ -199,6 +214,8 @@ class Story:
         kind = f"{body['money']} " if "money" in body else ""
         cash = f"{body['cash']:,.2f} {body['currency']} to trade with"
         yield "session", f"{kind}account that ends in {body['account'][-4:]}, {cash}"
+        if body.get("algorithms"):
+            yield "session", f"follows {', '.join(body['algorithms'])}"
         if "limits" in body:
             yield "session", told(body["limits"])
 
@@ -276,6 +293,23 @@ def short(client_order_id: str) -> str:
     if isinstance(name, NamedOrderId):
         return f"#{name.name}"
     return f"#{name.run}-{name.ref}" + (f".{name.change}" if name.change else "")
+
+
+def _signalled(algorithm: str, body: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Return a line for signals that came together; those of before the session are none of its story."""
+    late = body["why_late"]
+    if body["came"] == "past":
+        return []
+    told = "; ".join(worded(each) for each in body["signals"])
+    return [(f"signals {algorithm}", f"{told}, late: {late}" if late else told, bool(late))]
+
+
+def worded(signal: Signal) -> str:
+    """Return a signal in words, such as `open buy SPY, 0.5 of the capital`."""
+    if signal.side is None:
+        return f"hold {signal.symbol}"
+    share = f", {signal.weight:.6g} of the capital" if signal.action is SignalAction.OPEN else ""
+    return f"{signal.action.value} {signal.side.value} {signal.symbol}{share}"
 
 
 def _revised(revision: Revision, zone: tzinfo) -> str:
