@@ -29,7 +29,7 @@ class RuledBroker(bt.brokers.BackBroker):
     """A `BackBroker` that refuses orders: Rejected, with the reason in `order.info.reason`.
 
     Orders on a feed's warm-up bars are refused; `rules` may be None. `buy(..., name="a1b2")` names an order: a second
-    one of that name is refused, live in every run of the session.
+    one of that name is refused, live in every run of the session. The exits of a bracket so named are "a1b2s", "a1b2t".
     """
 
     params = (("rules", None),)
@@ -79,6 +79,7 @@ class RuledBroker(bt.brokers.BackBroker):
         return super().sell(owner, data, size, price, plimit, **kwargs)
 
     def submit(self, order: Any, check: bool = True) -> Any:
+        _name_exit(order)
         reason = self._refusal(order)
         if not reason and (reason := self._objection(order)):
             order.submit(self)
@@ -280,6 +281,13 @@ def _seen(order: Any) -> float:
 def _now(owner: Any) -> float:
     """Return the instant that is played."""
     return float(max(data.datetime[0] for data in owner.datas if len(data)))
+
+
+def _name_exit(order: Any) -> None:
+    """Give an exit of a named bracket a name of its own: `buy_bracket(name=...)` hands all three the same."""
+    name = order.info.get("name")
+    if name and order.parent is not None and name == order.parent.info.get("name"):
+        order.addinfo(name=f"{name}{'t' if order.exectype == order.Limit else 's'}")
 
 
 def _is_between(order: Any) -> bool:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from brokers import AlpacaVenue
 from brokers.alpaca.settings import Settings
-from feeds import AlpacaBars
+from feeds import AlpacaBars, AlphaHubSignals, SampleSignals
 from framework import run
 from framework.app.sandbox import Sandbox
 from framework.live.settings import Live
@@ -100,16 +100,19 @@ def both(
     *,
     intrabar: bool = False,
     settings: Settings | None = None,
+    signals: SampleSignals | None = None,
     **options: Any,
 ) -> tuple[Run, Run]:
-    """Return the backtest and the live session of a strategy over a source."""
+    """Return the backtest and the live session of a strategy over a source, and over signals where they are given."""
     watched = type(strategy)(strategy.__name__, (Witness, strategy), {})
-    tested = run(watched, source=source, venue=AlpacaVenue(), intrabar=intrabar, **options)
+    told, published = ([], ()) if signals is None else ([signals], signals.publications())
+    tested = run(watched, source=[source, *told], venue=AlpacaVenue(), intrabar=intrabar, **options)
     detail = Detail.PATH if intrabar else Detail.BAR
-    with Sandbox(source, detail=detail, settings=settings) as sandbox:
+    with Sandbox(source, detail=detail, settings=settings, signals=published) as sandbox:
+        heard = [AlphaHubSignals(each.algorithms, tz="UTC", **sandbox.alphahub) for each in told]
         where = {"base_url": sandbox.url, "key": sandbox.key, "secret": sandbox.secret}
         bars = AlpacaBars(source.symbols, hours=source.calendar.hours.value, cache=False, **where)
-        lived = run(watched, source=bars, venue=AlpacaVenue(**where), live=Live(durable="OFF"), **options)
+        lived = run(watched, source=[bars, *heard], venue=AlpacaVenue(**where), live=Live(durable="OFF"), **options)
     return Run.of(tested), Run.of(lived)
 
 
