@@ -88,6 +88,7 @@ def trade(
         if ground.past.run:
             account, missed = ground.io.call(_caught_up(ground.hub))
             splits = ground.io.call(ground.hub.splits((ground.past.latest or ground.clock.now()) - LATE))
+        if ground.past.run or signals:
             warmup, need = _at_least_one(warmup, need)
         at = ground.clock.now()
         feeds = warmed(sources, at, longer, warmup, need)
@@ -107,7 +108,7 @@ async def _caught_up(hub: Hub) -> tuple[Snapshot, tuple[OrderUpdate, ...]]:
 
 
 def _at_least_one(warmup: Warmup | Auto, need: MinimumPeriods) -> tuple[Warmup | Auto, MinimumPeriods]:
-    """Ask for a bar before the first: what a session held before has a price, and a trade that ends a time."""
+    """Ask for a bar before the first: what a session held before has a price, and a signal need not wait for one."""
     return warmup or 1, lambda kinds: [max(periods, 2) for periods in need(kinds)]
 
 

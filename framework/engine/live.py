@@ -8,7 +8,6 @@ go by the clock.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,18 +16,18 @@ from typing import Any
 from framework.engine.adding import add_feed
 from framework.engine.compat import MendedCerebro
 from framework.engine.forgetting import forget
+from framework.engine.freshness import Freshness
 from framework.engine.live_broker import LiveBroker
 from framework.engine.live_data import LiveData, last_time, number, row
 from framework.engine.live_signals import LiveSignalData, lines_of
 from framework.engine.oversight import Left, Orders, Oversight
 from framework.engine.splitting import sentence, split_feed, split_ledger, split_window
+from framework.engine.tally import Tally
 from framework.engine.timers import Zoned
-from framework.engine.translate import symbol_of
 from framework.live.bridge import Bridge
 from framework.live.clock import pace
 from framework.live.commands import End, Idle, Instant, Leave
 from framework.live.ending import Stop, ended_by_interrupt
-from framework.live.missed import Missed
 from framework.live.records import ADDED, BARS, HALT, LINK, REMARK, REVISION, SPLIT, TOLD, Records
 from framework.live.windows import Growing, ending
 from framework.model import (
@@ -46,7 +45,7 @@ from framework.model import (
     Trade,
 )  # fmt: skip
 from framework.ports import Added, Clock
-from framework.signalling import opened, without_bars
+from framework.signalling import opened
 
 LATEST = 3.0
 """Seconds after its end that a longer bar waits for its last minute, where no other bar says that it will not come."""
@@ -66,32 +65,6 @@ FAREWELL = 5.0
 
 NEVER = Orders()
 """No orders for the session's whole life."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What a session counted: bars that came late, instants, revisions, bars that were backfilled.
-
-    `unfollowed` counts signals by their symbols, of which there are no bars.
-    """
-
-    instants: int = 0
-    late: int = 0
-    revisions: int = 0
-    stale: int = 0
-    unfollowed: Counter[str] = field(default_factory=Counter)
-    notes: list[str] = field(default_factory=list)
-
-    def told(self) -> list[str]:
-        """Return what the user should know, in sentences."""
-        counts = {
-            "bars came after their instant, and had a next of their own": self.late,
-            "bars were changed by the venue afterwards": self.revisions,
-            "instants were played later than they happened; no position was opened on them": self.stale,
-        }
-        counted = [f"{count} {what}" for what, count in counts.items() if count]
-        unfollowed = [without_bars(self.unfollowed)] if self.unfollowed else []
-        return [*dict.fromkeys(self.notes), *counted, *unfollowed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +114,8 @@ class Loop:
     def __init__(self, cerebro: Any, strategies: list[Any], line: Line, tally: Tally) -> None:
         self._cerebro, self._strategies, self._line, self.tally = cerebro, strategies, line, tally
         self._broker: LiveBroker = cerebro._broker
-        self._broker.age = self._lateness
+        self._fresh = Freshness(line.clock, self._broker.restraint.limits.stale)
+        self._broker.age = self._fresh.age
         self._broker.say = lambda text: self._told(Remark(text))
         bars = [data for data in cerebro.datas if isinstance(data, LiveData)]
         self._datas: dict[tuple[str, Timeframe], LiveData] = {(data.p.symbol, data.unit): data for data in bars}
@@ -151,11 +125,7 @@ class Loop:
             self._windows.setdefault(window.symbol, []).append(window)
         self._is_over = self._is_restored = False
         self._begun = line.clock.now()
-        self._down: set[str] = set()
-        self._at: datetime | None = None
-        self._latest: datetime | None = None
         self._write_at: float | None = None
-        self._missed = Missed()
         self.oversight = Oversight(
             line.orders, self._broker, strategies[0], line.clock, line.records, is_told=line.is_told
         )
@@ -290,14 +260,11 @@ class Loop:
     ) -> None:
         rows = {self._datas[bar.symbol, bar.timeframe]: row(bar) for bar in bars}
         ahead = {data: each for data, each in rows.items() if each[0] > last_time(data)}
-        if ahead and not self._late(at):
+        if ahead and not self._fresh.late(at):
             self._tell_missed()
-        self._at = self._latest = at
-        try:
-            self._fresh_or_not(at, ahead)
+        with self._fresh.playing(at):
+            self.tally.stale += self._fresh.note(at, ahead)
             self._step({**ahead, **self._heard(signals)}, updates)
-        finally:
-            self._at = None
 
     def _complete(self, until: datetime) -> list[Bar]:
         return [each.take() for each in self._all_windows() if each.ends_at is not None and each.ends_at <= until]
@@ -387,11 +354,10 @@ class Loop:
     def _told(self, news: Link | Revision | Remark) -> None:
         match news:
             case Link(stream=stream, is_up=is_up, reason=reason):
-                if news.brings_prices:
-                    (self._down.discard if is_up else self._down.add)(stream)
+                is_whole = self._fresh.link(stream, is_up or not news.brings_prices)
                 self._line.records.append(LINK, stream, {"is_up": is_up, "reason": reason})
                 self._say(f"{stream}: {'up' if is_up else f'down ({reason})'}", news)
-                if is_up and not self._down:
+                if is_up and is_whole:
                     self._tell_missed()
             case Revision(bar, was):
                 self.tally.revisions += 1
@@ -444,7 +410,7 @@ class Loop:
     def _split_bars(self, datas: Iterable[LiveData], split: Split) -> None:
         for data in datas:
             split_feed(data, split)
-        if self._latest is None or self._latest <= split.at:
+        if self._fresh.latest is None or self._fresh.latest <= split.at:
             for window in self._windows.get(split.symbol, ()):
                 split_window(window, split)
         self._broker.revalue()
@@ -464,39 +430,12 @@ class Loop:
         self._broker.depart()
         self._spread_word()
 
-    # -- how old the bars are
-
-    def _fresh_or_not(self, at: datetime, rows: Iterable[LiveData]) -> None:
-        """Let the feeds know whether these bars are those of now."""
-        late = self._late(at)
-        if late > 0 and rows:
-            self.tally.stale += 1
-            self._missed = self._missed.with_instant(at, [symbol_of(data) for data in rows])
-        for data in rows:
-            data.become(LiveData.DELAYED if late > 0 else LiveData.LIVE)
-
     def _tell_missed(self) -> None:
         """Tell what was missed, once it has been played; what is asked for in answer still meets the last of it."""
-        missed, self._missed = self._missed, Missed()
+        missed = self._fresh.missed()
         if missed.until is not None:
-            before, self._at = self._at, missed.until
-            try:
+            with self._fresh.playing(missed.until, is_new=False):
                 self._told(Remark(missed.told(self._cerebro.p.tz)))
-            finally:
-                self._at = before
-
-    def _late(self, at: datetime) -> float:
-        """Return how many seconds too old is what ended at `at`; 0 where it is fresh."""
-        age = (self._line.clock.now() - at).total_seconds()
-        return age if age > self._broker.restraint.limits.stale * max(pace(self._line.clock), 1.0) else 0.0
-
-    def _lateness(self, data: Any) -> float:
-        """Return by how many seconds the prices are too old to open a position on, 0 where they are those of now."""
-        if self._at is not None:
-            return self._late(self._at)
-        if not self._down or self._latest is None:
-            return 0.0
-        return max((self._line.clock.now() - self._latest).total_seconds(), 1.0)
 
 
 def _instants(datas: Iterable[LiveData | LiveSignalData]) -> Iterator[dict[Any, Any]]:

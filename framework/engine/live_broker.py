@@ -70,7 +70,7 @@ class LiveBroker(RuledBroker):
         self._is_saying = False
         self._leaving: list[Any] = []
         self._together: dict[int, frozenset[int]] = {}
-        self._is_valued = True
+        self._is_valued, self._has_begun = True, False
 
     def connect(
         self,
@@ -328,6 +328,10 @@ class LiveBroker(RuledBroker):
         why = super()._refusal(order)
         return why if why or self._is_overruled else self.restraint.refusal(order)
 
+    def _is_warming_up(self, order: Any) -> bool:
+        """Return whether the session has not begun; a signal may come before its first bar."""
+        return not self._has_begun
+
     def _objection(self, order: Any) -> str:
         """Leave to the venue what only the venue can know."""
         return ""
@@ -349,6 +353,7 @@ class LiveBroker(RuledBroker):
 
     def begin(self) -> None:
         """Begin, when the warm-up is over and what an earlier run left is there."""
+        self._has_begun = True
         self.revalue()
         self.restraint.begin()
         self._watch()

@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import backtrader as bt
+import numpy as np
 
+from framework.columns import moment
 from framework.engine.data import BarData
+from framework.engine.dates import num2date
 from framework.model import Bar, Timeframe
 
 Row = tuple[float, float, float, float, float, float]
@@ -67,6 +70,11 @@ def row(bar: Bar) -> Row:
 def number(at: datetime) -> float:
     """Return an aware time as Backtrader's date number."""
     return float(bt.date2num(at.astimezone(UTC).replace(tzinfo=None)))
+
+
+def ended_at(data: Any) -> datetime:
+    """Return when a feed's last bar ended, aware UTC."""
+    return moment(num2date(np.array([data.datetime[0]]))[0])
 
 
 def last_time(data: Any) -> float:

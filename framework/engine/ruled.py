@@ -202,7 +202,7 @@ class RuledBroker(bt.brokers.BackBroker):
             return NO_PRICES
         if (name := order.info.get("name")) and check_name(name) in self.named:
             return f"an order named {name} was made before"
-        if order.data.datetime[0] <= getattr(order.data.p, "opens_at", float("-inf")):
+        if self._is_warming_up(order):
             return WARMING_UP
         if why := self._barred(order):
             return why
@@ -218,6 +218,10 @@ class RuledBroker(bt.brokers.BackBroker):
                 grouped=order.parent is not None,
             )
         )
+
+    def _is_warming_up(self, order: Any) -> bool:
+        """Return whether what is played is the history before the start."""
+        return bool(order.data.datetime[0] <= getattr(order.data.p, "opens_at", float("-inf")))
 
     def _barred(self, order: Any) -> str:
         if self._is_overruled:
