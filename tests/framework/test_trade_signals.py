@@ -214,15 +214,18 @@ def test_signal_wakes_the_strategy_at_once() -> None:
     class Ending(Hearing):
         def next(self) -> None:
             super().next()
-            has_bar.set()
             if self.seen:
                 self.bars_seen = len(self.data), self.lines.datetime[0] - self.data.datetime[0]
+
+        def notify_data(self, data: Any, status: int, *_: Any) -> None:
+            if status == data.LIVE:
+                has_bar.set()
 
         def notify_order(self, order: Any) -> None:
             if order.status == order.Accepted:
                 self.env.runstop()
 
-    with Sandbox(BARS, speed=20.0) as sandbox:
+    with Sandbox(BARS, speed=60.0) as sandbox:
         running = live(Ending, sandbox, script=buy_it, background=True)
         sandbox.attend("algorithms:16")
         has_bar.wait(20)
@@ -232,6 +235,23 @@ def test_signal_wakes_the_strategy_at_once() -> None:
     assert result.orders["status"].tolist()[0] in ("Accepted", "Completed")
     _, since_bar = result.strategy.bars_seen
     assert 0 < since_bar < 59 / 86_400
+
+
+def test_signal_is_not_traded_on_prices_of_yesterday() -> None:
+    """At the open, before the first bar, the last price is that of days ago."""
+
+    class Ending(Hearing):
+        def notify_order(self, order: Any) -> None:
+            if not order.alive():
+                self.env.runstop()
+
+    with Sandbox(BARS, speed=1.0) as sandbox:
+        running = live(Ending, sandbox, script=buy_it, background=True)
+        sandbox.attend("algorithms:16")
+        sandbox.publish(16, open=[buy("SPY")])
+        result = running.result()
+    assert result.orders["status"].tolist() == ["Rejected"]
+    assert "old" in result.orders["reason"].iloc[0]
 
 
 def test_signal_before_the_first_bar_of_a_session_is_traded(sandbox: Sandbox) -> None:
