@@ -56,7 +56,9 @@ class SignalFollower(bt.Strategy):
     def __init__(self) -> None:
         self.feeds = [data for data in self.datas if hasattr(data, "signals")]
         if len(self.feeds) != 1:
-            raise ValueError(f"SignalFollower follows one algorithm, and was given {len(self.feeds)} feeds of signals")
+            raise bt.errors.BacktraderError(
+                f"SignalFollower follows one algorithm, and was given {len(self.feeds)}; give it signals (--signals 16)"
+            )
         self._steps: list[_Step] = []
         self._earlier: dict[str, Any] = {}
 

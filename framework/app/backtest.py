@@ -12,10 +12,12 @@ if TYPE_CHECKING:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
+    from framework.app import following
     from framework.app.options import add_bars, add_params, add_pieces
 
     parser.add_argument("strategy", metavar="STRATEGY", help="path/to/file.py:Class, or module:Class")
     add_bars(parser)
+    following.add_options(parser, has_past=True)
     run = add_pieces(parser)
     run.add_argument("--slippage", type=float, default=0.0, help="fraction of the price")
     run.add_argument("--venue", choices=("alpaca",), help="round and refuse orders as this venue does")
@@ -28,15 +30,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> None:
-    from framework.app import naming, show
+    from framework.app import following, naming, show
     from framework.app.options import params, pieces, source
     from framework.runner import run
 
     _check_paths(options)
     strategy = naming.strategy(options.strategy)
+    bars = source(options)
     result = run(
         strategy,
-        source=source(options),
+        source=[bars, *following.past(options, bars)],
         venue=_venue(options.venue),
         slippage=options.slippage,
         params=params(options, strategy),

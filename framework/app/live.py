@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from framework.app.doctor import Start
     from framework.live.settings import Live
     from framework.live.status import Status
-    from framework.ports import Source
+    from framework.ports import SignalSource, Source
     from framework.result import Result
 
 USAGE = "switchback live STRATEGY --symbols A,B\n         [--paper | --real | --sandbox [URL]] [options]"
@@ -24,6 +24,7 @@ OWN = True
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
+    from framework.app import following
     from framework.app.options import add_params, add_pieces
 
     parser.usage = USAGE
@@ -40,6 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     venue.add_argument("--feed", default="iex", help="iex (free, the default), sip, or test")
     venue.add_argument("--yes-real-money", metavar="ACCOUNT", help="the account's number, where nobody can be asked")
     _add_tape(parser)
+    following.add_options(parser, has_past=False)
     run = add_pieces(parser)
     run.add_argument("--session", metavar="NAME", help="goes on under this name after a stop or a crash")
     run.add_argument("--adopt", metavar="A,B", help="take over what the account holds of these")
@@ -62,7 +64,7 @@ def _add_tape(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    from framework.app import doctor, naming, show
+    from framework.app import doctor, following, naming, show
     from framework.app.lines import heard, lines
     from framework.app.main import EXIT_NOT_FLAT
     from framework.app.options import params, pieces
@@ -76,7 +78,7 @@ def main(options: argparse.Namespace) -> int:
                 return code
         with telling.told(options, is_lockstep=side.is_lockstep) as watch:
             how = {**pieces(options), "params": params(options, strategy), "live": _live(options, watch)}
-            result = _run(strategy, start, how)
+            result = _run(strategy, start, following.live(options, side.base_url), how)
     show.result(result)
     _tell(result)
     return EXIT_NOT_FLAT if result.not_flat else 0
@@ -92,11 +94,11 @@ def _start(side: Side, options: argparse.Namespace) -> Start:
     return Start(venue, source, side.base_url or "", options.session, _live(options).limits)
 
 
-def _run(strategy: Any, start: Start, how: dict[str, Any]) -> Result:
+def _run(strategy: Any, start: Start, signals: list[SignalSource], how: dict[str, Any]) -> Result:
     from framework.runner import run
 
     assert start.source is not None
-    return run(strategy, source=start.source, venue=start.venue, background=False, **how)
+    return run(strategy, source=[start.source, *signals], venue=start.venue, background=False, **how)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +133,12 @@ def _side(options: argparse.Namespace) -> Iterator[Side]:
 
     symbols = tuple(listed(options.symbols))
     if options.sandbox is OWN:
+        from framework.app import following
         from framework.app.sandbox import Sandbox
 
         played = _played(options, symbols)
-        with Sandbox(played, speed=options.speed) as sandbox:
+        signals = following.publications(options, played)
+        with Sandbox(played, speed=options.speed, signals=signals) as sandbox:
             named = tuple(each for source in played for each in source.symbols)
             yield Side(named, **sandbox.access, is_lockstep=options.speed is None)
         return
@@ -169,11 +173,13 @@ def _live(options: argparse.Namespace, watch: Callable[[Status], None] | None = 
 
 def _check(options: argparse.Namespace) -> None:
     """Raise `ConfigError` where options do not go together; ask for the account's number where it is real money."""
+    from framework.app import following
     from framework.errors import ConfigError
     from framework.live.limits import Limits
     from framework.wire import is_on_this_machine
 
     Limits.parse(options.limits)
+    following.check(options)
     if options.sandbox is not OWN:
         for name in ("bars", "day", "speed"):
             if getattr(options, name) is not None:

@@ -63,6 +63,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("switchback: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except Exception as error:
+        if type(error).__module__ != "backtrader.errors":
+            raise
+        print(f"switchback: {error}", file=sys.stderr)  # what a strategy says of how it is used
+        return EXIT_WRONG_INPUT
 
 
 def _command(words: Sequence[str]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import backtrader as bt
 import pytest
 from tape import Tape
 from told import Told, told
@@ -131,5 +132,5 @@ def test_symbol_without_bars_costs_the_others_nothing() -> None:
 @pytest.mark.parametrize("algorithms", [(), ("14", "16")])
 def test_it_follows_one_algorithm(algorithms: tuple[str, ...]) -> None:
     """Two may want opposite things of one symbol."""
-    with pytest.raises(ValueError, match="follows one algorithm"):
+    with pytest.raises(bt.errors.BacktraderError, match="follows one algorithm"):
         run(SignalFollower, source=[Tape({"AAA": TEN}), Told(algorithms=algorithms)])
