@@ -105,15 +105,19 @@ class Adding:
         seconds = self._waits.added
         try:
             async with Deadline(self._session.clock, seconds):
-                while True:
-                    try:
-                        return await self._asked(symbol)
-                    except VenueError as error:
-                        failed.append(error)
-                    await self._session.clock.sleep(self._waits.retries.back_off(len(failed), random.random()))
+                return await self._asked_again(symbol, failed)
         except TimeoutError:
             why = failed[-1] if failed else ConnectionLost(NAME, f"no bars of {symbol} within {seconds:g} s")
             raise why from None
+
+    async def _asked_again(self, symbol: str, failed: list[VenueError]) -> tuple[Columns, datetime]:
+        """Ask until history answers; what fails is added to `failed`."""
+        while True:
+            try:
+                return await self._asked(symbol)
+            except VenueError as error:
+                failed.append(error)
+            await self._session.clock.sleep(self._waits.retries.back_off(len(failed), random.random()))
 
     async def _asked(self, symbol: str) -> tuple[Columns, datetime]:
         asked = self._range(symbol)

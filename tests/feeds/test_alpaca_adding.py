@@ -63,8 +63,8 @@ def test_a_minute_without_a_bar_is_not_taken_for_empty_before_it_is_final():
 
 
 def test_its_history_is_that_of_two_trading_days():
-    """Today's and that of the day before, which here is a Friday; not Thursday's."""
-    days = [OPEN - 4 * DAY, OPEN - 3 * DAY, OPEN]
+    """Today's and that of the day before, which here is a Friday; not Wednesday's (Thursday was New Year's Day)."""
+    days = [OPEN - 5 * DAY, OPEN - 3 * DAY, OPEN]
     whole = joined([bars([100.0, 101.0], each) for each in days])
     tape = Tape({"SPY": whole, "IBM": whole}, start=OPEN)
 

@@ -21,11 +21,6 @@ SUBSCRIPTION = {"stream": "data", "match": {"action": "subscribe"}}
 BRIEF = replace(QUICK, joined=0.05, added=0.2)
 
 
-def undisturbed(stage):
-    """Return the times of the bars that were told of the feed's own symbol, in minutes."""
-    return [(each.end - OPEN) // MINUTE for each in stage.of(Bar) if each.symbol == "SPY"]
-
-
 @pytest.mark.parametrize("cut", ["drop", "hang_up"])
 def test_a_line_that_breaks_after_the_subscription_costs_nothing(cut):
     """The next one carries the symbol too, and what was lost is told first."""
@@ -309,4 +304,3 @@ def test_who_gives_up_on_it_leaves_it_as_it_is():
 
     stage, tape = play(scenario, FULL, source=SPY)
     assert stage.bars == tape
-    assert undisturbed(stage) == [1, 2, 3, 4, 5, 6]

@@ -17,6 +17,7 @@ from memory.sandbox import MemorySandbox
 from tape import OPEN, Tape
 
 from feeds import AlpacaBars
+from feeds.alpaca.ledger import Mark
 from feeds.alpaca.listening import Listening
 from framework.columns import moment
 from framework.errors import ConfigError
@@ -52,6 +53,7 @@ class Feed:
     sandbox: MemorySandbox
     session: Session
     told: list[tuple[float, Any]] = field(default_factory=list)
+    listening: Listening = field(init=False)
 
     async def add(self, symbol: str) -> Added:
         return await self.session.additions.add(symbol)  # type: ignore[attr-defined, no-any-return]
@@ -81,12 +83,13 @@ async def fed(prices: Prices, **more: Any) -> AsyncIterator[Feed]:
         def emit(news: Any) -> None:
             feed.told.append((sandbox.clock.monotonic(), news))
 
-        listening = asyncio.create_task(Listening(source.live, session, emit, {"SPY": OPEN}).run())
+        feed.listening = Listening(source.live, session, emit, {"SPY": OPEN})
+        running = asyncio.create_task(feed.listening.run())
         try:
             yield feed
         finally:
-            listening.cancel()
-            await asyncio.wait([listening])
+            running.cancel()
+            await asyncio.wait([running])
 
 
 def played(scene: Callable[[Feed], Awaitable[Any]], prices: Prices = WHOLE, **more: Any) -> Any:
@@ -191,14 +194,14 @@ def test_the_whole_is_the_tape_whenever_it_joins(prices: Prices, mishaps: Mishap
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(prices, moments, st.integers(0, MINUTES))
 def test_the_others_hear_nothing_of_it(prices: Prices, when: float, lost: int) -> None:
-    """Their bars come at the very times at which they come without it; one of them is lost and fetched."""
+    """Their bars come when they come without it, to the hundredth; one of them is lost and fetched."""
 
     async def told(feed: Feed, adding: bool) -> list[tuple[float, Bar]]:
         feed.sandbox.fault("missing_bar", after=lost, match={"symbol": "SPY"})
         if adding:
             await through(feed, Mishaps(when, (), (), (), slow=False))
         await feed.at(MINUTES * 60.0 + 100)
-        return [(at, each) for at, each in feed.told if isinstance(each, Bar) and each.symbol == "SPY"]
+        return [(round(at, 2), each) for at, each in feed.told if isinstance(each, Bar) and each.symbol == "SPY"]
 
     assert played(lambda feed: told(feed, True), prices) == played(lambda feed: told(feed, False), prices)
 
@@ -236,7 +239,7 @@ def test_answer_that_is_lost_is_waited_for_five_seconds() -> None:
 
 
 def test_symbol_that_is_never_answered_for_comes_from_history_alone() -> None:
-    """Three lines end for it, each as a login that hangs does; the feed is up again before the next minute ends."""
+    """Three lines end for it, each as a login that hangs does; what it does not bring makes the fourth not mute."""
 
     async def scene(feed: Feed) -> None:
         await feed.at(122)
@@ -252,7 +255,36 @@ def test_symbol_that_is_never_answered_for_comes_from_history_alone() -> None:
         assert feed.of(Link)[-1].is_up
         assert whole(feed, added) == shown(feed.tape("IBM"))
 
-    played(scene)
+    played(scene, {**WHOLE, "SPY": [100.0, 101.0, *[None] * (MINUTES - 2)]})
+
+
+def test_what_ended_before_they_joined_does_not_make_the_stream_mute() -> None:
+    """Two symbols' bars of one minute, which history was asked for too early, and the stream too late."""
+
+    async def scene(feed: Feed) -> None:
+        await feed.at(179.5)
+        feed.sandbox.fault("stall", stream="market_data", count=2, seconds=1.5)
+        both = await asyncio.gather(feed.add("IBM"), feed.add("DIS"))
+        await feed.at(MINUTES * 60.0 + 100)
+        for added in both:
+            assert whole(feed, added) == shown(feed.tape(added.symbol))
+        assert len(feed.of(Link)) == 1
+
+    played(scene, {**WHOLE, "SPY": [100.0, *[None] * (MINUTES - 1)], "DIS": WHOLE["IBM"]})
+
+
+def test_its_first_minute_is_final_when_it_is() -> None:
+    """Ten seconds after its end, though nothing else was to be looked at then: a new line had just been mended."""
+
+    async def scene(feed: Feed) -> None:
+        await feed.at(121)
+        feed.sandbox.hang_up("data")
+        await feed.at(125)
+        await feed.add("IBM")
+        await feed.at(130.5)
+        assert feed.listening.telling.ledger.mark("IBM", OPEN + 2 * MINUTE) is Mark.EMPTY
+
+    played(scene, {**WHOLE, "IBM": [200.0, None, *[202.0] * (MINUTES - 2)]})
 
 
 @pytest.mark.parametrize("fault", ["bad_gateway", "stall"])
