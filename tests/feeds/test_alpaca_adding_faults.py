@@ -169,6 +169,24 @@ def test_halts_that_are_refused_cost_no_bars():
     assert [each.startswith("halts of these symbols are not told") for each in stage.remarks] == [True]
 
 
+def test_what_is_refused_to_all_is_not_asked_for_one_more():
+    """A plan without halts has none of it either: that was said once."""
+    with sandbox(FULL) as venue:
+        venue.fault("stream_error", code=410, after=1, **SUBSCRIPTION)
+
+        async def run():
+            async with listening(venue, bars_of(venue, **SPY)) as stage:
+                await stage.step()
+                await stage.add("IBM")
+                await stage.step(5)
+                return stage
+
+        stage = asyncio.run(run())
+        assert stage.bars == played(venue)
+    assert len(stage.remarks) == 1
+    assert "statuses" not in stage.listening._line.stream.wanted
+
+
 def test_quotes_beyond_the_plan_cost_no_bars():
     """405 for the thirty-first symbol's quotes is a remark, and its bars come."""
     many = {f"S{number}": [100.0, 101.0] for number in range(31)}
@@ -304,3 +322,4 @@ def test_who_gives_up_on_it_leaves_it_as_it_is():
 
     stage, tape = play(scenario, FULL, source=SPY)
     assert stage.bars == tape
+    assert stage.links == [True]

@@ -258,6 +258,37 @@ def test_symbol_that_is_never_answered_for_comes_from_history_alone() -> None:
     played(scene, {**WHOLE, "SPY": [100.0, 101.0, *[None] * (MINUTES - 2)]})
 
 
+def test_a_login_that_waits_for_its_slot_is_left_to_wait() -> None:
+    """Who adds a symbol meanwhile waits for five seconds, and does not begin the login anew."""
+
+    async def scene(feed: Feed) -> None:
+        await feed.at(121)
+        feed.sandbox.fault("zombie", stream="data", seconds=30)
+        feed.sandbox.hang_up("data")
+        await feed.at(130)
+        added = await feed.add("IBM")
+        assert feed.sandbox.clock.monotonic() == 135.0
+        await feed.at(MINUTES * 60.0 + 100)
+        assert len(feed.of(Remark)) == 1  # a login that begins anew is told of again
+        assert whole(feed, added) == shown(feed.tape("IBM"))
+
+    played(scene)
+
+
+def test_a_symbol_of_the_feeds_own_is_known_up_to_what_was_told() -> None:
+    """Its last bar, not the time of the day: what ends later is told."""
+
+    async def scene(feed: Feed) -> None:
+        await feed.at(179.5)
+        feed.sandbox.fault("stall", stream="market_data", seconds=1.5)
+        added = await feed.add("SPY")
+        assert added.at == OPEN + 2 * MINUTE
+        assert came_with(added) == shown(feed.tape("SPY")[:2])
+        assert len(feed.of(Bar, "SPY")) == 3
+
+    played(scene)
+
+
 def test_what_ended_before_they_joined_does_not_make_the_stream_mute() -> None:
     """Two symbols' bars of one minute, which history was asked for too early, and the stream too late."""
 
