@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from feeds.alpaca.download import Series
 from feeds.alpaca.halts import CHANNEL as STATUSES
-from feeds.alpaca.protocol import NAME
+from feeds.alpaca.protocol import NAME, TEST, is_crypto
 from feeds.alpaca.subscriptions import Endpoint
 from framework.config import Credentials
-from framework.errors import Unsupported
+from framework.errors import ConfigError, Unsupported
 from framework.model import MINUTE, Timeframe
 
 
@@ -29,6 +29,13 @@ class Feed:
         """The symbols of each channel; revisions and halts come with bars where the stream has them."""
         names = {"bars", *self.channels, *({"updatedBars", STATUSES} & set(self.endpoint.channels))}
         return dict.fromkeys(sorted(names), self.symbols)
+
+    def takes(self, symbol: str) -> bool:
+        """Return whether a symbol could be followed too, by its spelling; the test stream has but its own."""
+        try:
+            return self.endpoint.feed != TEST and is_crypto([symbol]) is self.endpoint.is_crypto
+        except ConfigError:
+            return False
 
 
 def check_live(timeframe: Timeframe) -> None:

@@ -100,6 +100,15 @@ class Gaps:
         for symbol, at in since.items():
             self._tracks.setdefault(symbol, _Track(at, self.minutes.following(at)))
 
+    def told_until(self, symbol: str) -> datetime:
+        """Return up to when a symbol's bars have been handed on, or passed."""
+        return self._tracks[symbol].turn - MINUTE
+
+    def complete(self, until: datetime, bars: Columns) -> datetime:
+        """Return up to when REST's answer for the time until then tells all: what is final, or has a bar."""
+        final = (until - self.settle).replace(second=0, microsecond=0)
+        return max(final, moment(bars.end[-1])) if len(bars) else final
+
     @property
     def held(self) -> int:
         """How many bars wait for what is before them."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
+from feeds.alpaca.adding import Adding
 from feeds.alpaca.feed import Feed
 from feeds.alpaca.gaps import SETTLE, Range
 from feeds.alpaca.halts import CHANNEL as STATUSES
@@ -21,50 +21,25 @@ from feeds.alpaca.halts import Halts
 from feeds.alpaca.line import Line, Said, Told
 from feeds.alpaca.minutes import MINUTE, Minutes
 from feeds.alpaca.mute import Mute
-from feeds.alpaca.protocol import NAME, TEST, bars_exchange
+from feeds.alpaca.past import bars_of
+from feeds.alpaca.protocol import NAME, TEST
 from feeds.alpaca.quiet import Patience
 from feeds.alpaca.readings import Revised, TradingStatus
 from feeds.alpaca.stream import Stream
-from feeds.alpaca.stream_events import Refused, Strange, TurnedAway
+from feeds.alpaca.stream_events import Refused, Strange, Subscribed, TurnedAway
 from feeds.alpaca.telling import Telling
+from feeds.alpaca.waits import USUAL, Waits
 from framework.columns import Columns
 from framework.errors import ConnectionLost, ProtocolError, RateLimited, SwitchbackError
-from framework.live.clock import Deadline
 from framework.live.socket import Socket, first_to_fail
 from framework.live.stream import Link as Change
-from framework.live.stream import LinkState, Pace
+from framework.live.stream import LinkState
 from framework.model import Bar, Halt, Link, Quote, Remark, Trade
 from framework.ports import Clock, Emit, News, Session
-from framework.retries import Patience as Retries
 
 log = logging.getLogger("switchback.bars")
 
 _CURABLE = (ConnectionLost, RateLimited, ProtocolError)
-
-
-@dataclass(frozen=True, slots=True)
-class Waits:
-    """How long to wait, in seconds of I/O time."""
-
-    pace: Pace = field(default_factory=Pace)
-    patience: Patience = field(default_factory=Patience)
-    retries: Retries = field(default_factory=Retries)
-    """The pauses between requests that fail."""
-    answer: float = 30.0
-    """For history, at most: then what is held goes on without it, and it is asked again."""
-    look: float = 0.25
-    """Between two looks at a clock that only moves when it is told."""
-    sleep: float = 30.0
-    """At most, without a look at the clock: a machine may have been asleep."""
-    late: float = 2.0
-    """For a minute's bar, at most: what is later shows that this machine's clock is ahead."""
-    record: float = 60.0
-    """Between two entries of a day in the journal."""
-    mute: float = 5.0
-    """After the stream's last bar, before missing ones show that it is mute: venue time may run fast."""
-
-
-USUAL = Waits()
 
 
 class Listening:
@@ -83,6 +58,7 @@ class Listening:
         self.telling = Telling(feed.symbols, minutes, session.clock, self._tell, since, usual, settle)
         self._halts, self._line = Halts(), Line(self._stream(), minutes)
         self._socket = Socket(NAME, self._line, session.clock, self._consume, waits.pace)
+        self._adding = Adding(feed, session, self._line.stream, self._socket, self.telling, self._follow, waits)
         self._mute = Mute()
         self._wake, self._mended_all = asyncio.Event(), asyncio.Event()
         self._is_up: bool | None = None
@@ -99,6 +75,7 @@ class Listening:
 
     async def run(self) -> None:
         """Follow the feed; raise `VenueError`, or what else waiting cannot cure."""
+        self.session.additions.offer(self._adding.add)
         if self._is_told:
             self.session.heard.before_step(self._catch_up)
         try:
@@ -120,6 +97,13 @@ class Listening:
         )
         stream.subscribe(self.feed.subscriptions)
         return stream
+
+    def _follow(self, symbol: str, since: datetime) -> None:
+        """Tell of one more symbol, whose bars up to a time are had already."""
+        self.telling.follow(symbol, since)
+        self._mute.joined(symbol, self.telling.now())
+        self._look_at_halts()
+        self._wake.set()
 
     async def _consume(self, item: Told | Change) -> None:
         match item:
@@ -153,6 +137,14 @@ class Listening:
 
     def _take_one(self, event: Said) -> None:
         match event:
+            case (
+                Bar(symbol=symbol)
+                | Revised(Bar(symbol=symbol))
+                | Quote(symbol=symbol)
+                | Trade(symbol=symbol)
+                | TradingStatus(symbol=symbol)
+            ) if not self.telling.follows(symbol):
+                pass  # not yet, or no more: what matters of it is asked of history when it is
             case Bar():
                 self._brought_at = self.session.clock.monotonic()
                 self._mute.brought(event.end)
@@ -161,8 +153,10 @@ class Listening:
                 self.telling.take(event)
             case TradingStatus():
                 self._halted(self._halts.take(event))
+            case Subscribed(channels):
+                self._adding.acknowledged(channels)
             case Refused(channels, error) if "bars" in channels:
-                raise error
+                self._refused(channels["bars"], error)
             case Refused(channels, error) if channels.keys() == {STATUSES}:
                 self._remark(f"halts of these symbols are not told, orders may wait in one: {error}")
             case Refused(_, error):
@@ -175,6 +169,15 @@ class Listening:
                     "end the other, or wait: one that broke is held for 90 s"
                 )
 
+    def _refused(self, symbols: Iterable[str], error: SwitchbackError) -> None:
+        """End where the feed's own symbols do not come; one that was added may be refused after it was followed."""
+        symbols = sorted(symbols)
+        if not set(symbols).isdisjoint(self.feed.symbols):
+            raise error
+        for symbol in filter(self.telling.follows, self._adding.refused(symbols, error)):
+            self._mute.excuse(symbol)
+            self._remark(f"bars of {symbol} come late, from history alone: {error}")
+
     def _tell(self, news: News) -> None:
         """Hand on what is told in its turn; a bar may show that a halt is over, and then follows that."""
         if isinstance(news, Bar):
@@ -184,8 +187,11 @@ class Listening:
     def _halted(self, halt: Halt | None) -> None:
         """Tell of a change; while nothing trades at all, a line may be quiet."""
         if halt is not None:
-            self._line.is_resting = self._halts.are_all(self.feed.symbols)
+            self._look_at_halts()
             self._emit(halt)
+
+    def _look_at_halts(self) -> None:
+        self._line.is_resting = self._halts.are_all(self.telling.symbols)
 
     def _check_clock(self) -> None:
         """Say once when the clock is off, where more than one bar shows it."""
@@ -244,14 +250,7 @@ class Listening:
     async def _bars(self, asked: Range) -> Mapping[str, Columns]:
         if self.feed.endpoint.feed == TEST:
             return {}  # it has no history: what its stream leaves out is nowhere
-        query = self.feed.series.query(
-            asked.symbols, asked.after, asked.until, to_latest=False, credentials=self.feed.credentials
-        )
-        try:
-            async with Deadline(self.session.clock, self.waits.answer):
-                return (await self.session.http.send(bars_exchange(query))).bars
-        except TimeoutError:
-            raise ConnectionLost(NAME, f"no bars of the past within {self.waits.answer:g} s") from None
+        return await bars_of(self.feed, self.session, asked, self.waits.answer)
 
     def _mended(self, asked: Range, bars: Mapping[str, Columns], rising: Change | None) -> None:
         news = self.telling.mend(asked, bars)

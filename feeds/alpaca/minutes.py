@@ -63,6 +63,11 @@ class Minutes:
         index = int(np.searchsorted(days, np.datetime64(day)))
         return _window(self.calendar, index) if index < len(days) and days[index] == np.datetime64(day) else None
 
+    def opening(self, at: datetime, days: int) -> datetime:
+        """Return when the first of the last so many days opened: those that had begun by a time."""
+        opens = self.calendar.windows.opens
+        return moment(opens[max(int(np.searchsorted(opens, instant(at))) - days, 0)])
+
     def days(self, after: datetime, until: datetime) -> Iterator[Window]:
         """Yield the days that have a minute with `after` < end <= `until`."""
         first = self._reaching(after + MINUTE)

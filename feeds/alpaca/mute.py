@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from feeds.alpaca.gaps import Handed, News, Origin
 
 FEW, MANY = 2, 32
 """How much must be lacking before a stream is mute, and the most that it takes."""
+
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Mute:
@@ -22,6 +25,7 @@ class Mute:
 
     def __init__(self) -> None:
         self._since: datetime | None = None
+        self._joined: dict[str, datetime] = {}
         self._lacking: dict[datetime, set[str]] = {}
         self._needed = FEW
 
@@ -29,6 +33,14 @@ class Mute:
         """Note that minutes that end after a time are to be brought."""
         self._since = at
         self._lacking.clear()
+
+    def joined(self, symbol: str, at: datetime) -> None:
+        """Note that one more symbol's minutes that end after a time are to be brought."""
+        self._joined[symbol] = at
+
+    def excuse(self, symbol: str) -> None:
+        """Note that the stream does not carry a symbol."""
+        self._joined[symbol] = _NEVER
 
     def closed(self) -> None:
         """Note that nothing can be brought for now."""
@@ -47,10 +59,14 @@ class Mute:
         if self._since is None:
             return False
         for each in news:
-            if isinstance(each, Handed) and each.origin is Origin.BACKFILLED and each.bar.end > self._since:
+            if isinstance(each, Handed) and each.origin is Origin.BACKFILLED and self._is_due(each, self._since):
                 self._lacking.setdefault(each.bar.end, set()).add(each.bar.symbol)
         if sum(min(len(symbols), FEW) for symbols in self._lacking.values()) < self._needed:
             return False
         self._lacking.clear()
         self._needed = min(2 * self._needed, MANY)
         return True
+
+    def _is_due(self, handed: Handed, since: datetime) -> bool:
+        """Return whether the stream was to bring a bar."""
+        return handed.bar.end > max(since, self._joined.get(handed.bar.symbol, since))

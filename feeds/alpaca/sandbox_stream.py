@@ -18,6 +18,7 @@ from framework.sandbox.streams import ZOMBIE_SECONDS, Connection, Slots, is_text
 
 FAULTS = {
     "stream_error": "answer a client's message on a data stream with an error (code, 500)",
+    "stream_unanswered": "leave a client's message on a data stream without an answer",
     "handshake_refused": "answer a data stream's handshake with 429, as after too many",
 }
 
@@ -171,7 +172,8 @@ class Streams:
             answer = error(int(fault.options.get("code", 500)))
         else:
             answer = client.conversation.receive(message)
-        await client.connection.reply(client.encoded([answer]))
+        if not self.market.faults.take("stream_unanswered", client.connection.stream, action=action):
+            await client.connection.reply(client.encoded([answer]))
         await self._count(client)
 
     async def _count(self, client: Client) -> None:

@@ -87,6 +87,10 @@ class Stream:
         """What is subscribed to, or will be."""
         return self._wants.wanted
 
+    def has(self, channel: str, symbol: str) -> bool:
+        """Return whether a subscription is acknowledged on this connection."""
+        return symbol in self._wants.had.get(channel, ())
+
     def opening(self, now: float) -> list[str | bytes]:
         """Begin with a new connection; return the frames to send, none: the server speaks first."""
         self.state = State.GREETING
@@ -110,8 +114,26 @@ class Stream:
         for name, symbols in asked.items():
             self._check(name, symbols)
         more = self._wants.add(asked)
-        if self.state in (State.SUBSCRIBING, State.LIVE):
+        if self._is_in:
             self._ask(more)
+        return self._said()[0]
+
+    def join(self, symbol: str, channels: Iterable[str]) -> list[str | bytes]:
+        """Want one more symbol, whose refusal costs the others nothing; return the frames to send. Raise likewise."""
+        names = tuple(channels)
+        for name in names:
+            self._check(name, frozenset({symbol}))
+        self._wants.join(symbol, names)
+        if self._is_in and symbol in self._wants.joining:
+            self._send_questions(self._wants.ask_apart(symbol))
+        return self._said()[0]
+
+    def leave(self, symbol: str) -> list[str | bytes]:
+        """Want nothing of a symbol any more; return the frames to send."""
+        left = self._wants.leave(symbol)
+        if self._is_in and left:
+            self._wants.expect_answer()
+            self._send({"action": "unsubscribe", **{name: [symbol] for name in sorted(left)}})
         return self._said()[0]
 
     def receive(self, frame: str | bytes, now: float) -> Said:
@@ -146,6 +168,16 @@ class Stream:
         rhythmic = self.state is State.LIVE and self._wants.is_limited and is_open
         handshake = self.state in (State.GREETING, State.LOGIN, State.SUBSCRIBING)
         return self._quiet.is_silent(now, is_rhythmic=rhythmic, is_handshake=handshake)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether all that was first asked for on this connection is answered."""
+        return self.state is State.LIVE
+
+    @property
+    def _is_in(self) -> bool:
+        """Whether the login is done."""
+        return self.state in (State.SUBSCRIBING, State.LIVE)
 
     def _said(self) -> Said:
         frames, events = self._frames, self._events
@@ -193,14 +225,21 @@ class Stream:
                 self._enter(now)
 
     def _enter(self, now: float) -> None:
-        """The login is done: ask for everything, what no plan limits first."""
+        """The login is done: ask for everything, what no plan limits first, and what has just joined last."""
         self.state = State.SUBSCRIBING
         self._attempt = 0
-        self._ask(self._wants.wanted)
+        if hopeless := self._wants.hopeless:
+            self._refuse(hopeless, stream_errors.unanswered(hopeless))
+        self._ask(self._wants.settled)
+        for symbol in self._wants.joining:
+            self._send_questions(self._wants.ask_apart(symbol))
         self._settle(now)
 
     def _ask(self, channels: Channels) -> None:
-        for part in self._wants.ask(channels):
+        self._send_questions(self._wants.ask(channels))
+
+    def _send_questions(self, questions: Iterable[Channels]) -> None:
+        for part in questions:
             self._send({"action": "subscribe", **{name: sorted(symbols) for name, symbols in part.items()}})
 
     def _subscribed(self, message: Mapping[str, Any], now: float) -> None:
@@ -209,7 +248,7 @@ class Stream:
         self._settle(now)
 
     def _settle(self, now: float) -> None:
-        if not self._wants.is_asking and self.state in (State.SUBSCRIBING, State.LIVE):
+        if not self._wants.is_asking and self._is_in:
             self.state = State.LIVE
             self._quiet.began(now)
             self._events.append(Subscribed(minus(self._wants.had, {})))
@@ -226,7 +265,7 @@ class Stream:
                 self._enter(now)
             case Verdict.BENIGN, _:
                 pass
-            case Verdict.STOP | Verdict.REFUSED, _ if self._wants.is_asking_for_extras:
+            case Verdict.STOP | Verdict.REFUSED, _ if self._wants.is_asking_for_extras or self._wants.is_asking_apart:
                 self._refused(code, text, now)
             case Verdict.STOP, _:
                 self.state = State.STOPPED

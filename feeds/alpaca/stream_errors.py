@@ -10,8 +10,9 @@ import enum
 from feeds.alpaca.plans import FREE
 from feeds.alpaca.protocol import NAME, VARIABLES
 from feeds.alpaca.subscriptions import ERRORS, Endpoint
+from feeds.alpaca.wants import TRIES as TIMES
 from feeds.alpaca.wants import Channels
-from framework.errors import AuthenticationError, ConfigError, SwitchbackError, Unsupported
+from framework.errors import AuthenticationError, ConfigError, ConnectionLost, SwitchbackError, Unsupported
 
 
 class Verdict(enum.Enum):
@@ -73,17 +74,23 @@ def refusal(code: int, message: str, asked: Channels) -> SwitchbackError:
     """Return the exception for a subscription that is not had."""
     text = said(code, message)
     counted = " and ".join(f"{len(symbols)} of {channel}" for channel, symbols in sorted(asked.items()))
-    if code == 405:
+    if code == 405 and "bars" not in asked:
         return Unsupported(
             f"{NAME}: {text}: {counted} were asked for, and the {FREE.name} plan has {FREE.channels} quotes and trades "
             "together; try fewer symbols with quotes or trades (bars are not limited)"
         )
-    return ConfigError(f"{NAME}: {text}: {_shown(asked)} were not taken; check the spelling of the symbols")
+    advice = "try fewer symbols" if code == 405 else "check the spelling of the symbols"
+    return ConfigError(f"{NAME}: {text}: {_shown(asked)} were not taken; {advice}")
 
 
 def lacking(channels: Channels) -> SwitchbackError:
     """Return the exception for what a subscription was answered without."""
     return Unsupported(f"{NAME}: a subscription was answered without {_shown(channels)}; check that they trade there")
+
+
+def unanswered(channels: Channels) -> SwitchbackError:
+    """Return the exception for what was asked for in vain, on one connection after the other."""
+    return ConnectionLost(NAME, f"{TIMES} connections ended before they answered for {_shown(channels)}; try it later")
 
 
 def _shown(channels: Channels) -> str:

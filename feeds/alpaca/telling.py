@@ -49,6 +49,21 @@ class Telling:
         self._places = {symbol: place for place, symbol in enumerate(symbols)}
         self._latest = min(begins.values(), default=now)
 
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols that are followed."""
+        return tuple(self._places)
+
+    def follows(self, symbol: str) -> bool:
+        """Return whether a symbol is followed."""
+        return symbol in self._places
+
+    def follow(self, symbol: str, since: datetime) -> None:
+        """Follow one more symbol, whose bars up to a time are had already."""
+        self._places.setdefault(symbol, len(self._places))
+        self.gaps.add({symbol: since})
+        self.ledger.add({symbol: since})
+
     def now(self) -> datetime:
         """Return venue time, as far as bars show it: a minute that is not over there must not be certified empty."""
         return max(self._clock.now() - self.ahead, self._latest)

@@ -29,10 +29,11 @@ from brokers.alpaca.sandbox import NAME as TRADING
 from brokers.alpaca.settings import Settings
 from brokers.alpaca.trading import AlpacaDesk
 from brokers.alpaca.venue import AlpacaVenue
-from feeds.alpaca.listening import Listening, Waits
+from feeds.alpaca.listening import Listening
 from feeds.alpaca.sandbox import NAME as DATA
 from feeds.alpaca.sandbox_book import Book as DataBook
 from feeds.alpaca.source import AlpacaBars
+from feeds.alpaca.waits import Waits
 from framework.app.sandbox import Sandbox
 from framework.columns import Columns
 from framework.engine.day_end import AtClose

@@ -13,10 +13,12 @@ from tape import OPEN, Tape
 
 from feeds import AlpacaBars
 from feeds.alpaca.ledger import KIND, Entry, Ledger
-from feeds.alpaca.listening import Listening, Waits
+from feeds.alpaca.listening import Listening
 from feeds.alpaca.minutes import Minutes
+from feeds.alpaca.waits import Waits
 from framework.app.sandbox import Sandbox
 from framework.columns import moment
+from framework.live.additions import Offers
 from framework.live.clock import VenueClock, WallClock
 from framework.live.stream import Pace
 from framework.live.transport import AioHttp
@@ -67,13 +69,18 @@ class Stage:
     def __init__(self, venue, source, session):
         self.venue, self.source, self.session = venue, source, session
         self.heard, self.journal, self.told = session.heard, session.journal, []
+        self.added = {}
 
     def of(self, kind):
         return [each for each in self.told if isinstance(each, kind)]
 
     @property
     def bars(self):
-        return {name: [bar for bar in self.of(Bar) if bar.symbol == name] for name in self.source.symbols}
+        """Each symbol's bars; of one that was added those that it came with, and those that were told."""
+        told = {
+            name: [bar for bar in self.of(Bar) if bar.symbol == name] for name in (*self.source.symbols, *self.added)
+        }
+        return told | {name: [*came_with(each), *told[name]] for name, each in self.added.items()}
 
     @property
     def links(self):
@@ -89,6 +96,11 @@ class Stage:
                 if self.running.done():
                     self.running.result()
                 await asyncio.sleep(0)
+
+    async def add(self, symbol):
+        """Add a symbol, and note what it came with."""
+        self.added[symbol] = await self.session.additions.add(symbol)
+        return self.added[symbol]
 
     async def up(self, times=1):
         """Wait until the stream has come up so often."""
@@ -118,6 +130,13 @@ class Stage:
         return ledger
 
 
+def came_with(added):
+    """Return the bars that an added symbol came with."""
+    names = ("open", "high", "low", "close", "volume")
+    rows = zip(added.bars.end, *(getattr(added.bars, name).tolist() for name in names), strict=True)
+    return [Bar(added.symbol, moment(end), *values) for end, *values in rows]
+
+
 def bars_of(venue, **settings):
     return AlpacaBars(
         settings.pop("symbols", list(venue.market.tape.symbols)),
@@ -133,7 +152,7 @@ async def listening(
     source = source or bars_of(venue)
     clock = VenueClock(venue.market.now() + ahead, venue.market.clock.speed, WallClock())
     async with AioHttp("Alpaca", clock, patience) as http:
-        stage = Stage(venue, source, Session("test", clock, http, Journal(), Heard()))
+        stage = Stage(venue, source, Session("test", clock, http, Journal(), Heard(), Offers()))
         begin = dict.fromkeys(source.symbols, OPEN) if since is None else since
         stage.listening = Listening(source.live, stage.session, stage.told.append, begin, waits)
         stage.running = asyncio.create_task(stage.listening.run())

@@ -311,3 +311,35 @@ def test_bars_handed_on_equal_the_tape(spy, ibm, moves):
     world.answer()
     assert world.gaps.held == 0
     assert all(world.told[symbol] == list(tape.values()) for symbol, tape in world.tape.items())
+
+
+def test_a_symbol_that_is_followed_later_begins_with_the_end_of_its_history():
+    """What came before is not told; the others go on."""
+    gaps = following()
+    gaps.receive(bar(1))
+    gaps.add({"IBM": at(2)})
+    assert (gaps.told_until("SPY"), gaps.told_until("IBM")) == (at(1), at(2))
+    assert gaps.receive(bar(2, symbol="IBM")) == []
+    assert [each.bar.end for each in gaps.receive(bar(3, symbol="IBM"))] == [at(3)]
+
+
+@pytest.mark.parametrize(
+    ("prices", "seconds", "minute"),
+    [([1.0, 2.0, 3.0], 185, 3), ([1.0, 2.0], 185, 2), ([1.0, 2.0], 190, 3), ([1.0], 185, 2), ([], 600, 9)],
+)
+def test_an_answer_is_complete_up_to_what_is_final_or_has_a_bar(prices, seconds, minute):
+    """A minute that has just ended without a bar may have one yet."""
+    assert following().complete(OPEN + seconds * SECOND, bars(prices)) == at(minute)
+
+
+@pytest.mark.parametrize(
+    ("now", "first"),
+    [
+        (at(5), at(-3 * 1440)),  # Monday's session has begun: Friday and Monday
+        (OPEN, at(-5 * 1440)),  # it has not: Friday and Wednesday, for Thursday was New Year's Day
+        (at(-1440), at(-5 * 1440)),  # Sunday
+    ],
+)
+def test_days_are_counted_from_the_last_that_has_begun(now, first):
+    """The trading day and the one before it."""
+    assert NYSE.opening(now, 2) == first

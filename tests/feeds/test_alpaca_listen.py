@@ -9,7 +9,8 @@ from tape import OPEN
 
 from feeds import AlpacaBars
 from feeds.alpaca.ledger import Mark
-from feeds.alpaca.listening import Listening, Waits
+from feeds.alpaca.listening import Listening
+from feeds.alpaca.waits import Waits
 from framework.errors import AuthenticationError, ConfigError, Unsupported
 from framework.live.clock import VenueClock, WallClock
 from framework.model import Bar, Quote, Trade

@@ -61,3 +61,21 @@ def test_connecting_in_vain_takes_twice_as_much_each_time():
     assert shown == [1, 3, 7, 15, 31, 47, 63]
     mute.brought(OPEN + 63 * MINUTE)
     assert mute.is_shown(found(64, "SPY", "IBM"))
+
+
+def test_a_symbol_that_joined_counts_from_then_on():
+    """What ended before was not to be brought."""
+    mute = opened()
+    for symbol in ("SPY", "IBM"):
+        mute.joined(symbol, OPEN + 2 * MINUTE)
+    assert not mute.is_shown(found(2, "SPY", "IBM"))
+    assert mute.is_shown(found(3, "SPY", "IBM"))
+
+
+def test_a_symbol_that_the_stream_does_not_carry_never_counts():
+    """Its bars come from history, one after the other; those of others still show what they show."""
+    mute = opened()
+    mute.excuse("IBM")
+    assert not any(mute.is_shown(found(at, "IBM")) for at in range(1, 9))
+    assert not mute.is_shown(found(9, "IBM", "SPY"))
+    assert mute.is_shown(found(10, "SPY"))

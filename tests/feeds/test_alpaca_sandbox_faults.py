@@ -139,6 +139,16 @@ def test_any_error_can_be_had(code):
         assert client.ask(AUTH)["T"] == "success"
 
 
+def test_a_word_may_be_left_unanswered():
+    """It was heard all the same: what was subscribed to comes."""
+    with sandbox(PRICES) as venue, venue.greeted() as client:
+        client.ask(AUTH)
+        venue.arm("stream_unanswered", match={"action": "subscribe"})
+        client.say({"action": "subscribe", "bars": ["SPY"]})
+        assert client.ask({"action": "subscribe", "bars": ["IBM"]})["bars"] == ["IBM", "SPY"]
+        assert venue.market.faults.made["stream_unanswered"] == 1
+
+
 def test_late_print_comes_as_an_updated_bar():
     """Half a minute later the bar comes again with another high and volume, and history has it from then on."""
     with sandbox(PRICES) as venue, venue.client(bars=["SPY"], updatedBars=["SPY"]) as client:
