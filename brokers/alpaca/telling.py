@@ -98,6 +98,12 @@ class Telling:
             self.booked.pop(name, None)
             self.over.discard(name)
 
+    def anew(self, name: str) -> None:
+        """Forget an order that is over, because another one is to have its name."""
+        self.reports.forget(name, self.now() + INSTANT)
+        self.over.discard(name)
+        self.booked.pop(name, None)
+
     def reject(self, name: str, reason: str) -> None:
         """End an order that the venue is never asked for."""
         self.update(OrderUpdate(name, "", OrderStatus.REJECTED, self._clock.now(), reason=reason))

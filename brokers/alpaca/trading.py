@@ -135,6 +135,8 @@ class AlpacaDesk:
     async def submit(self, group: OrderGroup) -> None:
         """Send a group; return when it is known what became of it. Raise `AuthenticationError`."""
         since = self._clock.now()
+        for request in group.orders:
+            self._make_anew(request.client_order_id)
         plans = [self._taken(each) for each in parts(group)]
         posts = [post for each in plans for post in each.posts]
         await together(self._sent(each, since, is_exit=group.is_exit) for each in posts)
@@ -252,6 +254,13 @@ class AlpacaDesk:
             self._telling.update(each)
         self._do(self._telling.duties.begin(duties, self._telling.after()))
         return Plan(found.posts, holds)
+
+    def _make_anew(self, name: str) -> None:
+        """Let an order be sent under the name of one that was rejected; should that be there after all, it is found."""
+        if name in self._telling.over:
+            self._telling.anew(name)
+            self._sending.given_up.discard(name)
+            self._earlier.setdefault(name, self._begun)
 
     def _older(self, duties: Sequence[Duty]) -> tuple[tuple[Hold, ...], tuple[Duty, ...]]:
         """Return the orders to hold that an earlier run may have sent, and what else is to be done."""

@@ -297,7 +297,7 @@ class Loop:
             self._broker.depart()
         for data, each in rows.items():
             data.feed(each)
-        if rows:
+        if not self._is_restored and all(len(data) for data in self._datas.values()):
             self._restored()
         for update in updates:
             self._broker.take(update)
@@ -321,11 +321,13 @@ class Loop:
         self._spread_word()
 
     def _depart(self) -> None:
-        """Send what was asked for; that signals are done with is on the disk together with what they led to."""
-        for data in self._signals.values():
-            for name in data.finished():
-                self._line.records.append(TOLD, name, {})
+        """Send what was asked for, and note which signals are done with."""
         self._broker.depart()
+        waiting = [data for data in self._signals.values() if data.is_waiting]
+        unanswered = self._broker.unanswered() if waiting else frozenset()
+        for data in waiting:
+            for name in data.finished(unanswered):
+                self._line.records.append(TOLD, name, {})
 
     def _spread_word(self) -> None:
         """Notify orders at once, and send what is asked for in answer, until nothing is left to say.

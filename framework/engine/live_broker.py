@@ -148,6 +148,11 @@ class LiveBroker(RuledBroker):
         """Return the orders that are not over, those that have not left yet among them."""
         return [order for order in (*self.submitted, *self._leaving, *self._orders.values()) if order.alive()]
 
+    def unanswered(self) -> frozenset[str]:
+        """Return the names of orders that the venue has not answered to."""
+        young = (order for order in self.unfinished() if order.status in (order.Created, order.Submitted))
+        return frozenset(name for order in young if (name := order.info.get("name")))
+
     def get_orders_open(self, safe: bool = False) -> list[Any]:
         return [each.clone() if safe else each for each in self._orders.values()]
 

@@ -23,10 +23,9 @@ def resume(broker: LiveBroker, strategy: Any, datas: Iterable[LiveData], past: P
     The strategy hears of each open order, as it stands, and of nothing that is over.
     """
     feeds = {data._name: data for data in datas}
-    feeds |= {symbol: _over(symbol) for symbol in past.added if symbol not in feeds}
+    feeds |= {symbol: _over(symbol, broker) for symbol in past.added if symbol not in feeds}
     orders: dict[str, Any] = {}
     groups = []
-    broker.named.update(_names(past))
     for intent in past.intents:
         tickets = [Ticket(**each) for each in intent.tickets]
         made = [ticket.order(_feed(feeds, ticket.data), strategy) for ticket in tickets]
@@ -34,10 +33,12 @@ def resume(broker: LiveBroker, strategy: Any, datas: Iterable[LiveData], past: P
             orders[ticket.client_order_id] = order
             if isinstance(name := parsed(ticket.client_order_id), NamedOrderId):
                 order.addinfo(name=name.name)
+                broker.named[name.name] = order.ref
             order.submit(broker)
         groups.append((intent.group.kind, made))
     for step in past.steps:
         _again(broker, strategy, feeds, orders, step)
+    _free_names(broker, orders.values())
     for kind, made in groups:
         if any(order.alive() for order in made):
             broker.restraint.note_group(kind, made)
@@ -46,17 +47,21 @@ def resume(broker: LiveBroker, strategy: Any, datas: Iterable[LiveData], past: P
     broker.restraint.resume(past)
 
 
-def _over(symbol: str) -> LiveData:
+def _over(symbol: str, broker: LiveBroker) -> LiveData:
     """Return a feed for a symbol that was added once and is done with: its trades are booked, no bar comes."""
     data = LiveData(dataname=Columns.empty(), symbol=symbol, unit=MINUTE)
     data._name = symbol
+    data.setenvironment(broker.cerebro)
+    data.reset()
+    data._start()
     return data
 
 
-def _names(past: Past) -> Iterable[str]:
-    """Return the names that earlier runs gave to orders."""
-    found = (parsed(ticket["client_order_id"]) for intent in past.intents for ticket in intent.tickets)
-    return (each.name for each in found if isinstance(each, NamedOrderId))
+def _free_names(broker: LiveBroker, orders: Iterable[Any]) -> None:
+    """Give back the names of orders that came to nothing."""
+    for order in orders:
+        if order.status in (order.Rejected, order.Margin):
+            broker.named.pop(order.info.get("name"), None)
 
 
 def _again(

@@ -29,20 +29,21 @@ class RuledBroker(bt.brokers.BackBroker):
     """A `BackBroker` that refuses orders: Rejected, with the reason in `order.info.reason`.
 
     Orders on a feed's warm-up bars are refused; `rules` may be None. `buy(..., name="a1b2")` names an order: a second
-    one of that name is refused, live in every run of the session. The exits of a bracket so named are "a1b2s", "a1b2t".
+    one of that name is refused, live in every run of the session, unless the first was rejected. The exits of a
+    bracket so named are "a1b2s" and "a1b2t".
     """
 
     params = (("rules", None),)
 
-    lean_overrides = frozenset({"_try_exec", "next"})
+    lean_overrides = frozenset({"_try_exec", "next", "notify"})
     """What is overridden here that the lean engine need not fall back for."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.refusals: list[Callable[[Any], str]] = []
         """Each is asked why an order of the strategy's is not to be taken, and says so, or nothing."""
-        self.named: set[str] = set()
-        """The names of orders that were taken."""
+        self.named: dict[str, int] = {}
+        """The names of orders that were taken, and their refs; one that is rejected gives its name back."""
         self._is_overruled = False
 
     @contextmanager
@@ -90,10 +91,16 @@ class RuledBroker(bt.brokers.BackBroker):
         if self.p.rules is not None:
             self._date(order)
         if name := order.info.get("name"):
-            self.named.add(name)
+            self.named[name] = order.ref
         if any(is_signals(data) for data in order.owner.datas):
             order.sent_at = _now(order.owner)
         return super().submit(order, check)
+
+    def notify(self, order: Any) -> None:
+        """Tell of an order. What is rejected has come to nothing, and may be asked for again under its name."""
+        super().notify(order)
+        if order.status in (order.Rejected, order.Margin) and self.named.get(order.info.get("name")) == order.ref:
+            del self.named[order.info.name]
 
     def cancel(self, order: Any, bracket: bool = False) -> bool:
         """Cancel an order; one that has not left yet is taken back (stock would send and fill it)."""

@@ -77,6 +77,7 @@ class Hub:
         self._offers = offers or Offers()
         self._introductions = Introductions(slicer.symbols, self._offers.add, self._tell_added, session.clock)
         self._unintroduced: list[Signals] = []
+        self._early: dict[str, list[Bar]] = {}
         self._missed: list[OrderUpdate] | None = None
         self._up: set[str] = set()
         self._awaited = 0
@@ -109,6 +110,8 @@ class Hub:
                 self._cancels.hear(news, self.bridge.posted + 1 if is_posted else 0)
         if isinstance(news, OrderUpdate) and self._missed is not None:
             self._missed.append(news)
+        elif isinstance(news, Bar) and not self._introductions.knows(news.symbol):
+            self._early.setdefault(news.symbol, []).append(news)
         elif self.gathers and isinstance(news, Bar | OrderUpdate | Signals):
             self._kept.append(news)
         elif isinstance(news, Signals):
@@ -149,9 +152,11 @@ class Hub:
 
     def _tell_added(self, news: Added | Remark) -> None:
         """Tell the engine of a symbol that was added; from now on instants wait for its bars."""
+        self.bridge.post(news)
         if isinstance(news, Added):
             self._slicer.expect([(news.symbol, news.timeframe)])
-        self.bridge.post(news)
+            for bar in self._early.pop(news.symbol, ()):
+                self.emit(bar)
 
     def _emit_of_desk(self, news: News) -> None:
         self.emit(replace(news, brings_prices=False) if isinstance(news, Link) else news)

@@ -11,8 +11,8 @@ from framework.model import Remark, Signals
 from framework.ports import Added, Clock
 from framework.signalling import opened
 
-PATIENCE = 5.0
-"""Seconds that signals wait, at most, for the symbols that they name."""
+PATIENCE = 10.0
+"""Seconds that signals wait, at most, for the symbols that they name; a source gives up before."""
 
 Follow = Callable[[str], Awaitable[Added]]
 Tell = Callable[[Added | Remark], None]
@@ -27,6 +27,10 @@ class Introductions:
     def __init__(self, symbols: Iterable[str], add: Follow, tell: Tell, clock: Clock) -> None:
         self._known = set(symbols)
         self._add, self._tell, self._clock = add, tell, clock
+
+    def knows(self, symbol: str) -> bool:
+        """Return whether the engine knows a symbol."""
+        return symbol in self._known
 
     def lacking(self, told: Signals) -> list[str]:
         """Return the symbols that signals want to open a position in, and of which there are no bars."""

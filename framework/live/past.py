@@ -38,6 +38,11 @@ class Step:
     price: float = 0.0
     split: Split | None = None
 
+    @property
+    def order(self) -> str:
+        """The order that it is news of, by its client order id; empty where it is none."""
+        return "" if self.update is None else self.update.client_order_id
+
 
 @dataclass(slots=True)
 class Past:
@@ -93,9 +98,19 @@ class Past:
                 self.steps.append(Step(entry.at, split=body["split"]))
 
     def _departed(self, intent: Intent) -> None:
+        self._make_anew(_names(intent.group))
         self.intents.append(intent)
         self._asked.update((each.client_order_id, each) for each in intent.group.orders)
         self.sent.extend([intent.at] * len(intent.group.orders))
+
+    def _make_anew(self, asked: Iterable[str]) -> None:
+        """Forget orders that were rejected, where others have their names now: nothing came of them."""
+        again = {each for each in asked if each in self._asked}
+        if again:
+            self.intents = [each for each in self.intents if again.isdisjoint(_names(each.group))]
+            self.steps = [
+                each for each in self.steps if each.update is None or each.update.client_order_id not in again
+            ]
 
     def _replaced(self, client_order_id: str, request: OrderRequest, at: datetime) -> None:
         self.changed[client_order_id] = request
@@ -146,3 +161,7 @@ class Past:
                 changed = {order: self.changed[order] for order in ids if order in self.changed}
                 groups.append(Resumed(each.group, each.at, known, ended.intersection(ids), changed))
         return groups
+
+
+def _names(group: OrderGroup) -> list[str]:
+    return [each.client_order_id for each in group.orders]

@@ -18,7 +18,7 @@ from framework import Live, run
 from framework.app.sandbox import Sandbox
 from framework.errors import ConfigError
 from framework.live.journal import JournalReader
-from framework.live.records import INTENT, SIGNALS, TOLD
+from framework.live.records import INTENT, SIGNALS, TOLD, UPDATE
 from strategies.signal_follower import SignalFollower
 
 DAY = "2026-10-05"
@@ -114,12 +114,13 @@ def test_signal_that_nobody_acted_on_is_told_again_by_the_next_run(sandbox: Sand
 
 @publishing("sandbox", ONE, indirect=True)
 def test_signal_that_was_acted_on_is_not_told_again(sandbox: Sandbox, sessions: Path) -> None:
-    """That it is done with is in the journal in one piece with the order that it led to."""
-    first = live(Hearing, sandbox, script=buy_it, until=6)
+    """That it is done with is in the journal when the venue has answered to the order that it led to."""
+    first = live(Hearing, sandbox, script=buy_it, until=7)
     assert live(Hearing, sandbox, script=buy_it).strategy.seen == []
     assert first.strategy.seen == ["SPY"]
     (intent,), (told,) = records(sessions, INTENT), records(sessions, TOLD)
-    assert abs(intent.seq - told.seq) == 1
+    answered = next(each for each in records(sessions, UPDATE) if each.key == intent.key)
+    assert intent.seq < answered.seq < told.seq
 
 
 @publishing("sandbox", ONE, indirect=True)
@@ -198,6 +199,44 @@ def test_signal_of_a_symbol_that_cannot_be_followed_is_an_alarm(sandbox: Sandbox
     assert result.strategy.seen == ["SPY", "ZZZZ"]
     assert [each for each in result.strategy.said if each.startswith("ALARM") and "ZZZZ" in each]
     assert [each for each in result.notes if "1 signals to open could not be followed" in each]
+
+
+THREE = SampleBars(["SPY", "IBM", "QQQ"], DAY, OPEN + timedelta(minutes=40))
+NEW = (
+    published(4, open=[buy("QQQ")]), published(9.5, close=[sell("QQQ")], open=[sell("QQQ", weight=0.5)]),
+    published(20, close=[buy("QQQ")]), published(25, open=[buy("QQQ")]),
+)  # fmt: skip
+
+
+def test_symbol_that_a_signal_names_for_the_first_time_is_traded(sessions: Path) -> None:
+    """Its bars are there before the strategy is woken; a backtest over the journal has the same fills."""
+    with Sandbox(THREE, signals=NEW) as sandbox:
+        lived = live(SignalFollower, sandbox)
+    past = AlphaHubSignals([16], tz="UTC", past=sessions / "one.sqlite")
+    tested = run(SignalFollower, source=[THREE, past], venue=AlpacaVenue())
+    columns = ["symbol", "time", "side", "price", "position"]
+    assert lived.fills[columns].values.tolist() == tested.fills[columns].values.tolist()
+    assert len(lived.fills) == 5
+    assert len(lived.bars["QQQ"]) == 40  # those from before it was added are there too
+    assert lived.notes == ()
+
+
+@pytest.mark.parametrize("stop", [7, 15, 22])
+def test_added_symbol_is_there_after_a_restart(stop: float) -> None:
+    """Where something of it is held or ordered, before the first bar; else when it is named again."""
+
+    class Stopped(SignalFollower):
+        def next(self) -> None:
+            super().next()
+            if minute(self) >= stop:
+                self.env.runstop()
+
+    with Sandbox(THREE, signals=NEW) as sandbox:
+        first = live(Stopped, sandbox, capital=10_000)
+        rest = live(SignalFollower, sandbox, capital=10_000)
+    sides = [*first.fills["side"].tolist(), *rest.fills["side"].tolist()]
+    assert sides == ["buy", "sell", "sell", "buy", "buy"]
+    assert rest.positions["symbol"].tolist() == ["QQQ"]
 
 
 def test_history_alone_does_not_go_on_live(sandbox: Sandbox) -> None:
