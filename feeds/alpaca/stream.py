@@ -243,9 +243,12 @@ class Stream:
             self._send({"action": "subscribe", **{name: sorted(symbols) for name, symbols in part.items()}})
 
     def _subscribed(self, message: Mapping[str, Any], now: float) -> None:
-        if lacking := self._wants.answer({name: _symbols(message.get(name)) for name in self.endpoint.channels}):
+        had = {name: _symbols(message.get(name)) for name in self.endpoint.channels}
+        if self._wants.is_skipped(had):
+            return self._lose("a subscription that was not answered")
+        if lacking := self._wants.answer(had):
             self._refuse(lacking, stream_errors.lacking(lacking))
-        self._settle(now)
+        return self._settle(now)
 
     def _settle(self, now: float) -> None:
         if not self._wants.is_asking and self._is_in:

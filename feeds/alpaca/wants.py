@@ -99,6 +99,11 @@ class Wants:
         """Whether the oldest question is for a symbol that joins, or for its leave."""
         return bool(self._asked) and _symbols(self._asked[0]) <= self._joining.keys()
 
+    def is_skipped(self, had: Channels) -> bool:
+        """Return whether this answers a later question: nothing of the oldest is had, and something of another."""
+        oldest, *later = self._asked or [{}]
+        return bool(oldest) and not _overlap(oldest, had) and any(_overlap(each, had) for each in later)
+
     def answer(self, had: Channels) -> Channels:
         """Take the answer to the oldest question, all that is had; return what of the question is not in it."""
         self.had = had
@@ -152,6 +157,10 @@ def minus(channels: Channels, others: Channels) -> Channels:
     """Return what of some channels is not in others, without channels that are empty."""
     left = {name: symbols - others.get(name, _NONE) for name, symbols in channels.items()}
     return {name: symbols for name, symbols in left.items() if symbols}
+
+
+def _overlap(channels: Channels, others: Channels) -> bool:
+    return any(symbols & others.get(name, _NONE) for name, symbols in channels.items())
 
 
 def _symbols(channels: Channels) -> frozenset[str]:

@@ -158,3 +158,22 @@ def test_what_the_stream_does_not_have_is_refused_at_once():
         client.join("IBM", ["orderbooks"])
     with pytest.raises(ConfigError, match="carries stocks, not BTC/USD"):
         client.join("BTC/USD", ["bars"])
+
+
+def test_question_that_is_left_without_an_answer_costs_the_connection_and_nothing_else():
+    """The answer to the next one shows it: what was asked for first is not refused, and is asked for again."""
+    server = Server(stream(ALL))
+    whole = server.conversation
+    skipped = []
+
+    def receive(message):
+        if message.get("bars") and not skipped:
+            skipped.append(message)
+            return []
+        return whole.receive(message)
+
+    server.conversation = SimpleNamespace(receive=receive)
+    told = server.open()
+    assert not [each for each in told if isinstance(each, Refused)]
+    assert "not answered" in str(next(each.error for each in told if isinstance(each, Lost)))
+    assert [type(each) for each in again(server)] == [Subscribed]

@@ -84,11 +84,14 @@ def test_the_cost_of_a_position_is_what_it_was(size: int, sign: int, price: floa
             st.tuples(st.just("told"), st.none()),
             st.tuples(st.just("restart"), st.integers(0, 3)),
         ),
-        max_size=12,
+        max_size=8,
     )
 )
 def test_a_split_counts_once_for_what_was_held_whenever_it_is_told(happened: list[tuple[str, Any]]) -> None:
-    """Told late, told again, told after a crash that took the last records: each share is split as often as it was."""
+    """Told late, told again, told after a crash that took the last records: each share is split as often as it was.
+
+    Within ten days: of changes that lie further back nothing is known.
+    """
     ledger, journal, known = Ledger(), list[Any](), list[Split]()
     exact = 0.0
     for day, (what, value) in enumerate([*happened, ("told", None)]):
