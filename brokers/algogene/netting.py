@@ -1,7 +1,7 @@
 """Backtrader's net position on ALGOGENE's separate trades. Pure, and exact: sizes are decimals of units.
 
-There is no closing a part of a trade. Reducing closes whole trades, the oldest first. Where the next is larger than what
-is left to reduce, there are two ways:
+There is no closing a part of a trade. Reducing closes whole trades, the oldest first. Where the next is larger than
+what is left to reduce, there are two ways:
 
 - `Way.OPPOSITE` opens a trade the other way for the rest. The net is right as soon as that fills, and stays so; the two
   trades cost the spread of both, margin and financing until both are closed.
@@ -101,7 +101,7 @@ def _closed(trades: Sequence[Lot], order: Decimal) -> tuple[tuple[Close, ...], D
 
 
 def _fitting(trade: Lot, left: Sequence[Lot], rest: Decimal) -> tuple[Close, ...] | None:
-    """Return a trade and the fewest of those against it, the oldest first, that together take back no more than `rest`."""
+    """Return a trade and the fewest of those against it, the oldest first, that together are no more than `rest`."""
     others = [each for each in left if (each.units > 0) != (trade.units > 0)]
     sums = list(accumulate((each.units for each in others), initial=trade.units))
     for count, units in enumerate(sums):

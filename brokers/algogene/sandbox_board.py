@@ -89,8 +89,10 @@ def _bitcoin(seed: int, day: np.datetime64) -> Columns:
 
 
 def _bar(name: str, bars: Columns) -> Bar:
-    prices = (float(each[0]) for each in (bars.open, bars.high, bars.low, bars.close, bars.volume))
-    return Bar(name, moment(bars.end[0]), *prices, MINUTE)
+    open_, high, low, close, volume = (
+        float(each[0]) for each in (bars.open, bars.high, bars.low, bars.close, bars.volume)
+    )
+    return Bar(name, moment(bars.end[0]), open_, high, low, close, volume, MINUTE)
 
 
 def _named(bar: Bar, name: str) -> Bar:

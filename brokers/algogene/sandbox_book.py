@@ -1,8 +1,8 @@
 """ALGOGENE's orders and trades as a pure state machine over the matching core.
 
-Each order becomes a trade of its own, which its exits (levels, hold time) or a close end; a close is an order that fills
-as any does, and until then the trade is there. Time is an argument, and ids are counted: the same commands and instants make the
-same book.
+Each order becomes a trade of its own, which its exits (levels, hold time) or a close end. A close is an order that
+fills as any does; until then the trade is there. Time is an argument, and ids are counted: the same commands and
+instants make the same book.
 """
 
 from __future__ import annotations
@@ -86,6 +86,8 @@ class Book:
     def update_opened(self, trade_id: str, body: Mapping[str, Any], at: datetime) -> None:
         """Change what a trade is closed by; raise `Refusal`."""
         entry = self._opened(trade_id)
+        if entry.is_closing:
+            raise Refusal(f"trade '{trade_id}' is being closed")
         self._change_levels(entry, body)
         for each in entry.exits:
             self._happened(self.core.withdraw(each, at, State.CANCELED))
@@ -228,6 +230,8 @@ class Book:
         self.realized += (event.price - entry.average) * event.quantity * entry.side.sign
         entry.held = left
         self._note(entry, event, is_close=True)
+        if self.core.orders[event.order].state is State.FILLED:
+            entry.is_closing = False
         if not left:
             entry.ended_at = event.at
             for each in entry.exits:

@@ -14,9 +14,9 @@ class Settings:
     """How the venue fills, and what the account may do.
 
     `leverage` divides the margin of what is held, net, of each instrument. `contracts` are the units of one lot, 1
-    where an instrument is not among them. `commission` and `slippage` are fractions of the value, `spread` of the price;
-    `partial` is the chance that a fill takes half of an order. `latency` is how long an order, or a close, is on its way,
-    in venue time.
+    where an instrument is not among them. `commission` and `slippage` are fractions of the value, `spread` of the
+    price. `partial` is the chance that a fill takes half of an order. `latency` is how long an order, or a close, is
+    on its way, in venue time.
     """
 
     cash: float = 100_000.0
