@@ -117,7 +117,7 @@ def text(body: Mapping[str, Any], *keys: str, is_quoted: bool = True) -> str:
     """Return a text that is not empty; raise `ProtocolError` where there is none."""
     value = _value(body, keys, is_quoted=is_quoted)
     if not isinstance(value, str) or not value:
-        raise odd(f"{keys[0]} is {value!r}, which is no text" if is_quoted else f"no {keys[0]}")
+        raise odd(f"{keys[0]} is {value!r}, which is no text", body) if is_quoted else odd(f"no {keys[0]}")
     return value
 
 

@@ -177,7 +177,7 @@ def _token(response: HttpResponse, asked_at: float) -> Token:
 
 def _left(response: HttpResponse, told: Mapping[str, Any]) -> float:
     """Return the seconds that a token lives on, by the clock of who says so: the answer's own date."""
-    until = instant(told, "expired_utc")
+    until = instant({key: value for key, value in told.items() if key == "expired_utc"}, "expired_utc")
     now = _date(response)
     left = LIFE if now is None else min((until - now).total_seconds(), LIFE)
     if left <= 0:
