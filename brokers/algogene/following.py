@@ -164,8 +164,15 @@ def questions(followed: Followed, poll: Poll) -> Questions:
         if known.end is None and part.trade_id
     ]
     queries = {each.trade_id: None for each in left if each.kind is Kind.OPEN and each.trade_id not in poll.pending}
-    is_gone = any(each.trade_id not in poll.opened and each.trade_id not in poll.pending for each in left)
-    return Questions(tuple(queries), bool(queries) or is_gone)
+    return Questions(tuple(queries), bool(queries) or any(_is_less(each, poll) for each in left))
+
+
+def _is_less(part: Part, poll: Poll) -> bool:
+    """Return whether something of a trade is gone: history tells how."""
+    if part.trade_id in poll.pending:
+        return False
+    trade = poll.opened.get(part.trade_id)
+    return trade is None or (part.kind is not Kind.OPEN and exact(trade.lots) * part.contract < part.units)
 
 
 def _advanced(order: Following, poll: Poll, claims: Mapping[str, tuple[str, int]]) -> Following:
@@ -214,12 +221,10 @@ def is_expiry(order: Following, query: Query) -> bool:
 def _closed(part: Part, before: Known, poll: Poll, claim: tuple[str, int] | None, own: tuple[str, int]) -> Known:
     """Take in what is told of a trade that is closed: its deals belong to one part alone."""
     is_open = part.trade_id in poll.opened
-    if claim is None:
+    if claim is None or (claim != own and is_open):
         return replace(before, is_seen=before.is_seen or is_open)
     if claim != own:
-        at = poll.at if before.at is None else max(poll.at, before.at)
-        lost = replace(before, end=OrderStatus.CANCELED, at=at, reason="its trade was closed otherwise")
-        return before if is_open else lost
+        return replace(before, end=OrderStatus.CANCELED, at=poll.at, reason="its trade was closed otherwise")
     after = _with_deals(before, part, poll.deals or (), is_close=True)
     is_gone = not is_open and part.trade_id not in poll.pending
     is_done = is_gone and after.filled >= _opened_units(part, poll.deals or ())

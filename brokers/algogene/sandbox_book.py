@@ -99,8 +99,13 @@ class Book:
         self._happened(self.core.cancel(trade_id, at))
 
     def close(self, trade_id: str, at: datetime, after: float = 0.0) -> None:
-        """Ask for a trade's end: it comes with the next price, `after` some seconds. Raise `Refusal`."""
+        """Ask for a trade's end: it comes with the next price, `after` some seconds. Raise `Refusal`.
+
+        What of its order still waits is cancelled, which is a guess.
+        """
         entry = self._opened(trade_id)
+        if entry.is_waiting:
+            self._happened(self.core.cancel(trade_id, at))
         if not entry.is_closing:
             entry.is_closing = True
             self._send_close(entry, at, after)
@@ -233,11 +238,8 @@ class Book:
         if self.core.orders[event.order].state is State.FILLED:
             entry.is_closing = False
         if not left:
-            entry.ended_at = event.at
             for each in entry.exits:
                 self.core.withdraw(each, event.at, State.CANCELED)
-            if entry.is_waiting:
-                self._happened(self.core.cancel(entry.id, event.at))
 
     def _ended(self, entry: Entry, event: Event) -> None:
         """Note the end of an order that had not filled, or not all of it: what was opened stays."""
