@@ -36,6 +36,12 @@ class MinuteBuilder:
         self._age = age
         self._open: dict[Key, Bar] = {}
         self._told: dict[Key, datetime] = {}
+        self._whole: datetime | None = None
+
+    def begin(self, now: datetime) -> None:
+        """Begin, or begin anew: a minute of which a part was not heard is not told, and has to be asked for."""
+        self._open.clear()
+        self._whole = now if now == _end(now) - LENGTH else _end(now)
 
     def take(self, quote: BrokerQuote, now: datetime) -> tuple[tuple[str, Bar], ...] | Stale:
         """Take a quote; return the bar that it ends, with its broker, none, or why it was refused."""
@@ -45,8 +51,8 @@ class MinuteBuilder:
         if not self.quotes.take(quote):
             return ()
         end = _end(quote.quote.at)
-        if (told := self._told.get(quote.key)) is not None and end <= told:
-            return ()  # its minute was told when its time was over
+        if self._is_past(quote.key, end):
+            return ()
         before = self._open.get(quote.key)
         if before is None or before.end == end:
             self._open[quote.key] = _with(before, quote, end)
@@ -60,6 +66,11 @@ class MinuteBuilder:
         over = [key for key, bar in self._open.items() if bar.end + grace <= now]
         finished = [each for key in over for each in self._finish(key)]
         return tuple(sorted(finished, key=lambda each: each[1].end))
+
+    def _is_past(self, key: Key, end: datetime) -> bool:
+        """Return whether a minute was told when its time was over, or is not told because it was not heard whole."""
+        is_part = self._whole is not None and end - LENGTH < self._whole
+        return is_part or (key in self._told and end <= self._told[key])
 
     def _finish(self, key: Key) -> tuple[tuple[str, Bar], ...]:
         bar = self._open.pop(key)
