@@ -65,10 +65,10 @@ class Board:
         bars = joined([_bitcoin(self._seed, today - _DAY), _bitcoin(self._seed, today)]).between(None, at)
         return _bar(name, bars[-1:]) if len(bars) else None
 
-    def price(self, name: str, at: datetime) -> float | None:
-        """Return the last price, None before the first."""
+    def price(self, name: str, at: datetime) -> float:
+        """Return the last price; before the first bar, what that opens at."""
         last = self.last(name, at)
-        return None if last is None else last.close
+        return last.close if last is not None else float(self._tape.bars[self._symbols[name]].open[0])
 
     def quotes(self, bar: Bar) -> list[Quote]:
         """Return a bar as four quotes inside of it, which make the same bar again where there is no spread."""

@@ -48,8 +48,9 @@ class Book:
     def open(self, body: Mapping[str, Any], at: datetime) -> Entry:
         """Take an order; raise `Refusal`."""
         asked = read_order(body)
-        if asked.instrument not in self.board.names or (last := self.board.price(asked.instrument, at)) is None:
+        if asked.instrument not in self.board.names:
             raise Refusal(f"invalid instrument: {asked.instrument}")
+        last = self.board.price(asked.instrument, at)
         contract = Decimal(repr(float(self.settings.contracts.get(asked.instrument, 1.0))))
         self._check_margin(asked.instrument, asked.side, float(asked.lots * contract), last)
         entry = Entry(
@@ -80,8 +81,8 @@ class Book:
         self._change_levels(entry, body)
         entry.lasts = entry.lasts if lasts is None else lasts
         entry.price = price or entry.price
-        last = self.board.price(entry.instrument, at) or entry.price
-        self._happened(self.core.replace(entry.id, self._opening(entry, entry.created_at, last), at))
+        order = self._opening(entry, entry.created_at, self.board.price(entry.instrument, at))
+        self._happened(self.core.replace(entry.id, order, at))
 
     def update_opened(self, trade_id: str, body: Mapping[str, Any], at: datetime) -> None:
         """Change what a trade is closed by; raise `Refusal`."""
@@ -146,7 +147,7 @@ class Book:
 
     def price(self, name: str) -> float:
         """Return the last price of an instrument."""
-        return self.board.price(name, self.now) or 0.0
+        return self.board.price(name, self.now)
 
     def money(self) -> dict[str, float]:
         """Return what the account is worth, by what it is called here."""
