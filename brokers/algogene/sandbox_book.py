@@ -38,6 +38,7 @@ class Book:
         terms = Terms(slippage, check_cash=False, partial=self.settings.partial, shrinks=True, seed=seed)
         self.core = Matching(self.account, terms)
         self.entries: dict[str, Entry] = {}
+        self._live: dict[str, Entry] = {}
         self.done: list[Done] = []
         self.realized = 0.0
         self.now = tape.starts_at
@@ -67,9 +68,9 @@ class Book:
             asked.stop_loss,
             asked.holdtime,
             asked.lasts,
-            "CRYTO" if self.board.is_crypto(asked.instrument) else "EQ",
+            "CRYPTO" if self.board.is_crypto(asked.instrument) else "EQ",
         )
-        self.entries[entry.id] = entry
+        self.entries[entry.id] = self._live[entry.id] = entry
         self._happened(self.core.submit([self._opening(entry, at, last)], at))
         return entry
 
@@ -122,6 +123,7 @@ class Book:
     def play(self, instant: Instant) -> None:
         """Take in an instant: what has been held long enough, what has expired, what fills."""
         self.now = instant.at
+        self._live = {name: each for name, each in self._live.items() if each.is_waiting or each.held}
         for entry in self.opened:
             if entry.holds_until is not None and entry.holds_until <= instant.at and not entry.is_closing:
                 self.close(entry.id, entry.holds_until)
@@ -138,12 +140,12 @@ class Book:
     @property
     def opened(self) -> list[Entry]:
         """The trades that are open."""
-        return [each for each in self.entries.values() if each.held]
+        return [each for each in self._live.values() if each.held]
 
     @property
     def waiting(self) -> list[Entry]:
         """The orders that wait."""
-        return [each for each in self.entries.values() if each.is_waiting]
+        return [each for each in self._live.values() if each.is_waiting]
 
     def price(self, name: str) -> float:
         """Return the last price of an instrument."""

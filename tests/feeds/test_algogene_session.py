@@ -118,3 +118,11 @@ def test_addresses_are_made_of_the_host_or_of_the_seeds_base_url() -> None:
     for base in ("https://algogene.com", "https://algogene.com/rest/v1", "https://algogene.com/rest/v1/"):
         assert rest_url(base, "/session") == "https://algogene.com/rest/v1/session"
         assert socket_url(base) == "wss://algogene.com/ws"
+
+
+def test_who_comes_second_uses_the_token_that_the_first_one_got() -> None:
+    """Two requests whose token was refused, side by side: one login."""
+    ours = session()
+    driven(ours.open(), [LOGIN])
+    driven(ours.open(refused=TOKEN), [SECOND])
+    assert driven(ours.open(refused=TOKEN), []) == ("another", [])
