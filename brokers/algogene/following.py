@@ -71,6 +71,8 @@ class Following:
     booked: tuple[Decimal, Decimal] = (ZERO, ZERO)
 
     def __post_init__(self) -> None:
+        if not self.parts:
+            raise ValueError(f"order {self.client_order_id} without a part cannot be followed")
         if not self.known:
             object.__setattr__(self, "known", (Known(),) * len(self.parts))
 
@@ -194,8 +196,8 @@ def _opened(order: Following, part: Part, before: Known, poll: Poll) -> Known:
     after = _with_deals(before, part, poll.deals or (), is_close=False)
     if trade is not None:
         after = _more(after, exact(trade.lots) * part.contract, trade.price, trade.at)
-    if query is not None and query.word is Word.FILLED:
-        after = _more(after, part.units, query.price, query.at)
+    if query is not None and query.word is Word.FILLED and (price := filled_at(query)) is not None:
+        after = _more(after, part.units, price, query.at)
     is_seen = after.is_seen or part.trade_id in poll.pending or query is not None
     after = replace(after, is_seen=is_seen)
     if after.filled >= part.units:
@@ -203,6 +205,14 @@ def _opened(order: Following, part: Part, before: Known, poll: Poll) -> Known:
     # What it filled before it ended is in lists that were asked for later.
     end = _end(order, query) if query is not None and poll.deals is not None else None
     return after if end is None or query is None else replace(after, end=end, at=query.at, reason=query.reason)
+
+
+def filled_at(query: Query) -> float | None:
+    """GUESS: the price of an order that is filled is what it filled at; 0 is no price.
+
+    It counts only where neither the open trade nor the history tells one.
+    """
+    return query.price or None
 
 
 def _end(order: Following, query: Query) -> OrderStatus | None:

@@ -42,6 +42,19 @@ def body(
     }
 
 
+def changes(request: OrderRequest, was: OrderRequest, now: datetime) -> dict[str, Any]:
+    """Return what is changed of an order that waits: `request` is as it shall be, under an id of its own.
+
+    Raise `Unsupported` where the size, the side or the type would change: ALGOGENE changes prices and times only.
+    """
+    for name in ("symbol", "side", "order_type", "quantity"):
+        if getattr(request, name) != getattr(was, name):
+            raise Unsupported(
+                f"{was.symbol}: {NAME} does not change the {name} of an order; cancel it and send another"
+            )
+    return {"orderRef": request.client_order_id, **_priced(request), **_lasting(request, now)}
+
+
 def levels(
     take_profit: float | None = None, stop_loss: float | None = None, holdtime: float | None = None
 ) -> dict[str, Any]:

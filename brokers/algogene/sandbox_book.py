@@ -185,6 +185,7 @@ class Book:
         for key, name in LEVELS.items():
             if key in body:
                 setattr(entry, name, positive(body, key))
+        entry.order_ref = str(body.get("orderRef") or entry.order_ref)
 
     def _opening(self, entry: Entry, at: datetime, last: float) -> Order:
         kind, reaches = TYPES[entry.kind], at + self.settings.latency

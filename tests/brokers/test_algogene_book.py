@@ -79,7 +79,8 @@ def test_an_order_that_waits_is_changed_cancelled_or_ends_by_itself() -> None:
     """Its new price counts from the next minute on."""
     venue = Venue()
     first, second, third = (venue.open(name, ordertype="LMT", price=1, timeinforce=90) for name in "abc")
-    venue.book.update_pending(first, {"price": 101.0}, venue.at)
+    venue.book.update_pending(first, {"price": 101.0, "orderRef": "a.1"}, venue.at)
+    assert venue.book.entries[first].order_ref == "a.1"
     venue.book.cancel(second, venue.at)
     for _ in range(3):
         venue.step()

@@ -163,6 +163,24 @@ def test_an_order_in_no_list_is_not_taken_for_gone(word: Word | None) -> None:
     assert questions(after, Poll(venue.at, {}, {}, {})).queries == ("7",)
 
 
+def test_a_fill_without_a_price_waits_for_one() -> None:
+    """`query_order` may tell 0 for a market order: it is not booked at nothing; history has the price."""
+    venue = Venue()
+    followed = {"a": Following("a", (Part("7", Kind.OPEN, Decimal(1), Side.BUY),))}
+    query = Query("7", "a", Word.FILLED, "FILLED", 1.0, 0.0, venue.at, "")
+    after = advance(followed, Poll(venue.at, {"7": query}, {}, {}, ()))
+    assert after["a"].status is OrderStatus.NEW
+    deal = Deal("7", "a", False, Side.BUY, 1.0, 9.5, venue.at)
+    [_, update] = diff(followed, advance(after, Poll(venue.at, {"7": query}, {}, {}, (deal,))), venue.at)
+    assert (update.status, update.fill and update.fill.price) == (OrderStatus.FILLED, 9.5)
+
+
+def test_an_order_without_a_part_cannot_be_followed() -> None:
+    """It would be filled before it began."""
+    with pytest.raises(ValueError, match="without a part"):
+        Following("a", ())
+
+
 def test_a_rejection_says_why() -> None:
     """By the venue's own text, whether it comes in an answer or is asked for."""
     venue = Venue()

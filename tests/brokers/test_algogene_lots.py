@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from brokers.algogene.instruments import Instrument, list_instruments, meta_instruments, read_instruments
 from brokers.algogene.lots import lots_of, refusal, steps, units_of, volume
-from brokers.algogene.orders import body
+from brokers.algogene.orders import body, changes
 from framework.errors import ConfigError, ProtocolError, Unsupported
 from framework.model import OrderRequest, OrderType, Side
 
@@ -109,6 +110,15 @@ def test_what_cannot_be_sent_says_why(request_: OrderRequest, error: type[Except
     """Before anything leaves."""
     with pytest.raises(error, match="BTCUSD"):
         body(request_, COIN, NOW)
+
+
+def test_a_change_is_of_prices_and_times() -> None:
+    """Under the new id; what cannot be changed has to be cancelled."""
+    was = order(OrderType.LIMIT, limit_price=5.0)
+    new = replace(was, client_order_id="s-1-1.1", limit_price=6.0, expires_at=NOW + timedelta(seconds=9))
+    assert changes(new, was, NOW) == {"orderRef": "s-1-1.1", "price": 6.0, "timeinforce": 9}
+    with pytest.raises(Unsupported, match="does not change the quantity"):
+        changes(replace(new, quantity=2.0), was, NOW)
 
 
 def test_a_level_is_above_zero() -> None:
