@@ -52,10 +52,16 @@ class Submitted:
     said: str
 
 
+Unless = Callable[[], bool] | None
+"""Asked when a request's turn has come: where it says True, it is not sent."""
+
+
 def open_order(
-    endpoint: Endpoint, body: Mapping[str, Any], unless: Callable[[], bool] | None = None
+    endpoint: Endpoint, body: Mapping[str, Any], unless: Unless = None, priority: Priority | None = None
 ) -> Exchange[Taken | Refused]:
     """Send an order once (`body` is `orders.body`'s), and find out what has become of it.
+
+    `priority` is an entry's unless given: the opposite trade that makes a position smaller is an exit.
 
     Only where its token was refused, and the order is not there, is it sent again: it was not looked at. Raise
     `Unknown`; `RateLimited` and `AuthenticationError` where nothing was taken.
@@ -63,17 +69,17 @@ def open_order(
     order_ref = str(body.get("orderRef") or "")
     if not order_ref:
         raise odd("an order without a reference of its own could not be found again")
-    response = yield from _sent(endpoint, body, unless)
+    response = yield from _sent(endpoint, body, unless, priority)
     if response is not None and is_token_refused(response):
         found = yield from _looked_up(endpoint, order_ref, "its token was refused")
         if found is not None:
             return found
-        response = yield from _sent(endpoint, body, unless)
+        response = yield from _sent(endpoint, body, unless, priority)
     return (yield from _outcome(endpoint, order_ref, response))
 
 
 def _sent(
-    endpoint: Endpoint, body: Mapping[str, Any], unless: Callable[[], bool] | None
+    endpoint: Endpoint, body: Mapping[str, Any], unless: Unless, priority: Priority | None
 ) -> Exchange[HttpResponse | None]:
     """Send an order; return None where its answer was lost. Nothing was sent where there was no session."""
     try:
@@ -81,7 +87,7 @@ def _sent(
     except ConnectionLost as lost:
         raise ConnectionLost(NAME, "no session, so that an order was not sent", is_sent_unknown=False) from lost
     try:
-        return (yield from endpoint.post("/open_order", body, unless=unless))
+        return (yield from endpoint.post("/open_order", body, priority, unless))
     except ConnectionLost as lost:
         if not lost.is_sent_unknown:
             raise

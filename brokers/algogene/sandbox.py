@@ -40,11 +40,11 @@ LOGINS = "algogene_logins"
 
 FAULTS = {
     "expired_token": "401 to a request: its token is over",
-    "gateway_timeout": "504 with an empty body, after the request was carried out",
+    "gateway_timeout": "504 with an empty body, after the order was taken",
     "html_answer": "200 with a page of HTML, after the request was carried out",
     "odd_answer": "an answer without what it should hold, after the request was carried out",
     "bad_gateway": "502 with a page of HTML; the request was not carried out",
-    "rate_limited": "429 (count: for how many requests); the request was not carried out",
+    "rate_limited": "429 (count: for how many requests)",
     "stall": "no answer, after the request was carried out (seconds, 600)",
     "stall_early": "no answer, and the request is not carried out (seconds, 600)",
     "cut_answer": "the connection is cut before the answer, after the request was carried out",

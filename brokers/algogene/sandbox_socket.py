@@ -40,7 +40,7 @@ FAULTS = {
     "interleaved_brokers": "another broker's quotes of a symbol come in between, at other prices",
     "backward_timestamps": "a quote from before comes again, at another price",
     "missing_ping": "a ping is not sent",
-    "garbage": "a frame that is no JSON comes before a symbol's quotes",
+    "no_price": "a frame that is no JSON comes before a symbol's quotes",
 }
 
 
@@ -72,7 +72,7 @@ class Sockets:
     async def tell(self, bar: Bar) -> None:
         """Tell a bar's quotes, or what faults make of them, to all who follow its symbol."""
         take = self.market.faults.take
-        is_garbage = take("garbage", STREAM, symbol=bar.symbol)
+        is_garbage = take("no_price", STREAM, symbol=bar.symbol)
         quotes = list(self._quotes(bar))
         for client in [each for each in self._clients if bar.symbol in each.symbols]:
             if is_garbage:

@@ -75,7 +75,9 @@ class Session:
         had = self._token
         if had is None or had.text == refused or self.monotonic() >= had.until:
             asked_at = self.monotonic()
-            response = yield HttpRequest("GET", rest_url(self.base_url, "/session"), self._identity)
+            url = rest_url(self.base_url, "/session")
+            # A cancel may be waiting for it: it goes before everything else.
+            response = yield HttpRequest("GET", url, self._identity, priority=Priority.EXIT)
             self._former = had.text if had else ""
             self._token = self.read(lambda: _token(response, asked_at), "the login")
             return self._token.text

@@ -12,8 +12,9 @@ from tape import OPEN
 from tape import Tape as Source
 
 from brokers.algogene import sandbox_records as records
+from brokers.algogene.advancing import advance, questions
 from brokers.algogene.diff import diff
-from brokers.algogene.following import Following, Kind, Part, Poll, Questions, advance, questions
+from brokers.algogene.following import Following, Kind, Part, Poll, Questions
 from brokers.algogene.reports import read_deal, read_pending, read_query, read_trade
 from brokers.algogene.sandbox_book import Book
 from brokers.algogene.sandbox_requests import Refusal

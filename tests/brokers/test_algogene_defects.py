@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from algogene_client import Client, served
 
+from brokers.algogene.advancing import advance, questions
 from brokers.algogene.diff import diff
 from brokers.algogene.exchanges import Refused, Submitted, Taken, Unknown, close_orders, open_order
-from brokers.algogene.following import Following, Kind, Part, Poll, Questions, advance, questions
+from brokers.algogene.following import Following, Kind, Part, Poll, Questions
 from brokers.algogene.instruments import meta_instruments
 from brokers.algogene.lookups import balance, find_by_ref, opened_trades, pending_trades, query_order, strategy_trade
 from brokers.algogene.netting import Close, Lot, actions

@@ -127,6 +127,15 @@ def test_a_limit_of_requests_took_nothing() -> None:
     assert raised.value.retry_after == 9.0
 
 
+def test_what_makes_a_position_smaller_goes_first_and_so_does_its_login() -> None:
+    """Where a venue allows so many requests a minute; an entry waits its turn, and may be withdrawn."""
+    _, asked = driven(open_order(endpoint(), ORDER, lambda: False, Priority.EXIT), [LOGIN, ACCEPTED])
+    assert [each.urgency for each in asked] == [Priority.EXIT, Priority.EXIT]
+    assert asked[1].unless is not None
+    _, asked = driven(open_order(endpoint(), ORDER), [LOGIN, ACCEPTED])
+    assert asked[1].urgency is Priority.ENTRY
+
+
 def test_an_order_without_a_session_was_not_sent() -> None:
     """That the login was lost leaves nothing open."""
     with pytest.raises(ConnectionLost) as raised:

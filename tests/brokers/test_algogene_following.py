@@ -8,8 +8,9 @@ from decimal import Decimal
 import pytest
 from algogene_model import Venue
 
+from brokers.algogene.advancing import advance, questions, whose
 from brokers.algogene.diff import diff
-from brokers.algogene.following import Following, Kind, Part, Poll, advance, questions, whose
+from brokers.algogene.following import Following, Kind, Part, Poll
 from brokers.algogene.reports import Deal, Query, Word
 from framework.model import OrderStatus, Side
 

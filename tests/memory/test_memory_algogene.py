@@ -107,7 +107,7 @@ def test_through_every_fault_no_wrong_minute_is_told() -> None:
         names = (
             "drop",
             "mute",
-            "garbage",
+            "no_price",
             "backward_timestamps",
             "interleaved_brokers",
             "missing_ping",
