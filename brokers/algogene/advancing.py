@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from brokers.algogene.following import ZERO, Followed, Following, Kind, Known, Part, Poll, Questions
 from brokers.algogene.lots import exact
@@ -68,7 +69,7 @@ def _advanced(order: Following, poll: Poll, claims: Mapping[str, tuple[str, int]
 def _opened(order: Following, part: Part, before: Known, poll: Poll) -> Known:
     """Take in what is told of a trade that is opened: the most that any answer says has filled."""
     query, trade = poll.queries.get(part.trade_id), poll.opened.get(part.trade_id)
-    after = _with_deals(before, part, poll.deals or (), is_close=False)
+    after = _with_deals(before, _done(part, poll.deals or (), is_close=False))
     if trade is not None:
         after = _more(after, exact(trade.lots) * part.contract, trade.price, trade.at)
     if query is not None and query.word is Word.FILLED and (price := filled_at(query)) is not None:
@@ -110,25 +111,45 @@ def _closed(part: Part, before: Known, poll: Poll, claim: tuple[str, int] | None
         return replace(before, is_seen=before.is_seen or is_open)
     if claim != own:
         return replace(before, end=OrderStatus.CANCELED, at=poll.at, reason="its trade was closed otherwise")
-    after = _with_deals(before, part, poll.deals or (), is_close=True)
+    deals = poll.deals or ()
+    opened = sum((each.units for each in _done(part, deals, is_close=False)), ZERO) or part.units
+    # What was closed of it before it was asked for, by whatever, is not this one's.
+    after = _with_deals(before, _less(_done(part, deals, is_close=True), opened - part.units))
     is_gone = not is_open and part.trade_id not in poll.pending
-    is_done = is_gone and after.filled >= _opened_units(part, poll.deals or ())
+    is_done = is_gone and after.filled >= min(opened, part.units)
     return replace(after, end=OrderStatus.FILLED if is_done else None)
 
 
-def _opened_units(part: Part, deals: Iterable[Deal]) -> Decimal:
-    """Return what there is to close: less than was ordered, where not all of that was opened."""
-    opened = (exact(each.lots) for each in deals if each.trade_id == part.trade_id and not each.is_close)
-    return sum(opened, ZERO) * part.contract or part.units
+class _Done(NamedTuple):
+    """A transaction in units."""
+
+    units: Decimal
+    price: Decimal
+    at: datetime
 
 
-def _with_deals(before: Known, part: Part, deals: Iterable[Deal], *, is_close: bool) -> Known:
-    own = [each for each in deals if each.trade_id == part.trade_id and each.is_close == is_close]
-    units = sum((exact(each.lots) * part.contract for each in own), ZERO)
+def _done(part: Part, deals: Iterable[Deal], *, is_close: bool) -> list[_Done]:
+    own = (each for each in deals if each.trade_id == part.trade_id and each.is_close == is_close)
+    return [_Done(exact(each.lots) * part.contract, exact(each.price), each.at) for each in own]
+
+
+def _less(done: Iterable[_Done], units: Decimal) -> list[_Done]:
+    """Return transactions without the first so many units of them."""
+    left, found = units, list[_Done]()
+    for each in done:
+        taken = min(max(left, ZERO), each.units)
+        left -= taken
+        if each.units > taken:
+            found.append(each._replace(units=each.units - taken))
+    return found
+
+
+def _with_deals(before: Known, done: list[_Done]) -> Known:
+    units = sum((each.units for each in done), ZERO)
     if units <= before.filled:
         return before
-    value = sum((exact(each.lots) * part.contract * exact(each.price) for each in own), ZERO)
-    return Known(True, units, value, None, max(each.at for each in own))
+    value = sum((each.units * each.price for each in done), ZERO)
+    return Known(True, units, value, None, max(each.at for each in done))
 
 
 def _more(before: Known, units: Decimal, price: float, at: datetime) -> Known:

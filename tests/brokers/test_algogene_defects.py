@@ -177,8 +177,8 @@ def test_what_is_not_asked_for_is_not_sent() -> None:
 
 def test_no_log_and_no_error_shows_what_travels_in_queries(caplog: pytest.LogCaptureFixture) -> None:
     """Every GET has the API key in its address: at the finest level, with its traceback, nothing shows it."""
-    caplog.set_level(logging.DEBUG)
     with trading() as trader:
+        caplog.set_level(logging.DEBUG)
         secrets = (trader.session.credentials.key, trader.session.credentials.secret)
         trader.buy("s-1-1")
         told = [repr(trader.session), repr(trader.endpoint)]

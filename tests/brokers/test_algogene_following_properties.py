@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from algogene_model import Venue
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from framework.model import OrderStatus, OrderUpdate
@@ -83,6 +83,10 @@ def check_order(told: Sequence[OrderUpdate]) -> None:
     st.integers(0, 5),
     st.sampled_from([0.0, 0.6]),
 )
+@example(
+    [("step", None), ("open", {"buysell": "BUY", "volume": 2, "kind": ("LMT", 99.0), "holdtime": 1}),
+     ("step", None), ("step", None), ("step", None), ("close", 0)], [], 0, 0.6,
+)  # fmt: skip
 def test_the_story_does_not_depend_on_when_it_is_polled(
     events: list[tuple[str, Any]], pauses: list[int], seed: int, partial: float
 ) -> None:
