@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 log = logging.getLogger("switchback.http")
 
+_URLLIB3 = logging.getLogger("urllib3.connectionpool")
+
 PATIENCE = Patience()
 
 _TRANSPORT_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
@@ -53,6 +55,7 @@ class Http:
         self._wall, self._monotonic, self._sleep, self._jitter = wall, monotonic, sleep, jitter
         self._session = requests.Session()
         self._session.auth = _as_it_is
+        _URLLIB3.addFilter(_without_query)
         self._adapters = [HTTPAdapter(), HTTPAdapter()]
         for scheme, adapter in zip(("http://", "https://"), self._adapters, strict=True):
             self._session.mount(scheme, adapter)
@@ -97,7 +100,9 @@ class Http:
             except _TRANSPORT_ERRORS as error:
                 log.debug("< %s", type(error).__name__)
                 if is_last:
-                    raise lost(self.name, request, error, attempts, is_sent_unknown=_may_be_sent(error)) from error
+                    raise lost(self.name, request, error, attempts, is_sent_unknown=_may_be_sent(error)) from _shown(
+                        error
+                    )
                 wait = self._back_off(attempt)
             else:
                 asked = None if is_last else self._wait_after(response, attempt)
@@ -158,6 +163,18 @@ class Http:
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Leave a request's headers alone: without this, `requests` adds what a .netrc file says."""
     return request
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """Cut the queries from what urllib3 writes of its requests: some venues have the credentials in them."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(each.partition("?")[0] if isinstance(each, str) else each for each in record.args)
+    return True
+
+
+def _shown(error: Exception) -> Exception | None:
+    """Return a cause that may be shown, None where it quotes a query: some venues have the credentials in it."""
+    return None if "?" in str(error) else error
 
 
 def _may_be_sent(error: Exception) -> bool:

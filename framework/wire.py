@@ -31,7 +31,7 @@ class Priority(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One request. `headers` and `form` may carry credentials, so they are kept out of the repr.
+    """One request. All but the method and the URL may carry credentials, so it is kept out of the repr.
 
     The body is `json`, or `form` (sent as `application/x-www-form-urlencoded`), or nothing; never both.
     `priority` is for the live transport; None is what the method suggests: a DELETE is a cancel, a GET
@@ -41,9 +41,9 @@ class HttpRequest:
 
     method: str
     url: str
-    params: Mapping[str, str] = field(default_factory=nothing)
+    params: Mapping[str, str] = field(default_factory=nothing, repr=False)
     headers: Mapping[str, str] = field(default_factory=nothing, repr=False)
-    json: Any = None
+    json: Any = field(default=None, repr=False)
     priority: Priority | None = None
     unless: Callable[[], bool] | None = field(default=None, repr=False, compare=False)
     form: Mapping[str, str] | None = field(default=None, repr=False)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from aiohttp.web import RouteDef
 
+    from brokers.algogene.settings import Settings as AlgogeneSettings
     from brokers.alpaca.settings import Settings
     from feeds.alphahub.sandbox_signals import Publication
     from framework.model import Split
@@ -55,11 +56,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Serve until interrupted. The first line on standard output is JSON: url, key, secret, pid, alphahub."""
+    """Serve until interrupted. The first line on standard output is JSON: url, key, secret, pid, alphahub, algogene."""
     return asyncio.run(_serve(options))
 
 
 async def _serve(options: argparse.Namespace) -> int:
+    from brokers.algogene.sandbox import access
     from feeds.alphahub.sandbox import ANYONE
     from framework.sandbox.market import Market
     from framework.sandbox.server import serving
@@ -74,19 +76,23 @@ async def _serve(options: argparse.Namespace) -> int:
     async with serving(market, dialects(settings, options.rate), options.port) as url:
         if options.fault_rate:
             market.faults.at_random(options.seed, options.fault_rate)
-        first = {"url": url, "key": market.key, "secret": market.secret, "pid": os.getpid(), "alphahub": ANYONE}
-        print(json.dumps(first), flush=True)
+        first = {"url": url, "key": market.key, "secret": market.secret, "pid": os.getpid()}
+        print(json.dumps({**first, "alphahub": ANYONE, "algogene": access(market)}), flush=True)
         await end.wait()
     return 0
 
 
 def dialects(
-    settings: Settings | None = None, limit: int | None = None, alphahub: Routes | None = None
+    settings: Settings | None = None,
+    limit: int | None = None,
+    alphahub: Routes | None = None,
+    algogene: AlgogeneSettings | None = None,
 ) -> list[Routes]:
     """Return what mounts each dialect: market data before trading, so that bars are sent before their fills.
 
-    `alphahub` mounts AlphaHub with signals of its own.
+    `alphahub` mounts AlphaHub with signals of its own, `algogene` sets ALGOGENE up.
     """
+    from brokers.algogene import sandbox as trades
     from brokers.alpaca import sandbox as alpaca_trading
     from feeds.alpaca import sandbox as alpaca_data
     from feeds.alphahub import sandbox as signals
@@ -95,12 +101,16 @@ def dialects(
         lambda market: alpaca_data.routes(market, limit=limit),
         alphahub or signals.routes,
         lambda market: alpaca_trading.routes(market, settings, limit=limit),
+        lambda market: trades.routes(market, algogene),
     ]
 
 
-def _identity(settings: Settings, signals: Sequence[Publication] = ()) -> dict[str, Any]:
-    own = {"settings": repr(settings)}
-    return {**own, "signals": repr(signals)} if signals else own
+def _identity(
+    settings: Settings, signals: Sequence[Publication] = (), algogene: AlgogeneSettings | None = None
+) -> dict[str, Any]:
+    """Return what a state file belongs to; what is not asked for is not in it, so that older files stay good."""
+    more = {"signals": signals, "algogene": algogene}
+    return {"settings": repr(settings), **{name: repr(each) for name, each in more.items() if each}}
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -164,6 +174,15 @@ class Login(TypedDict):
     password: str
 
 
+class Trader(TypedDict):
+    """What a client of ALGOGENE takes."""
+
+    base_url: str
+    user: str
+    api_key: str
+    accountid: str
+
+
 class Sandbox:
     """The sandbox as a context manager: it serves in a thread of its own until the block is left.
 
@@ -174,8 +193,9 @@ class Sandbox:
 
     `source` is what is played (two symbols of sample bars on one day unless given); `speed` is None for
     lock-step, 1 for real time, 60 for a minute a second. In `halts` symbols do not trade; at the instants of
-    `splits` their shares are split; `signals` are published by AlphaHub at theirs. Everything else is the venue's: see
-    `framework.sandbox.market.Market`, `framework.sandbox.tape.Tape` and `brokers.alpaca.settings.Settings`.
+    `splits` their shares are split; `signals` are published by AlphaHub at theirs. `settings` are Alpaca's
+    (`brokers.alpaca.settings.Settings`), `algogene` ALGOGENE's (`brokers.algogene.settings.Settings`). Everything
+    else is the venue's: see `framework.sandbox.market.Market` and `framework.sandbox.tape.Tape`.
     """
 
     def __init__(
@@ -191,6 +211,7 @@ class Sandbox:
         halts: Iterable[Halted] = (),
         splits: Iterable[Split] = (),
         signals: Iterable[Publication] = (),
+        algogene: AlgogeneSettings | None = None,
         limit: int | None = None,
         port: int = 0,
         key: str = "",
@@ -204,7 +225,7 @@ class Sandbox:
 
         played = source or sample(SYMBOLS, DAY, seed)
         own, published = settings or Settings(), tuple(signals)
-        options = _identity(own, published)
+        options = _identity(own, published, algogene)
 
         def make() -> Market:
             also = [each.at for each in published]
@@ -215,7 +236,7 @@ class Sandbox:
             self._alphahub = AlphaHub(market, published)
             return self._alphahub.routes()
 
-        self._server = ServerThread(make, dialects(own, limit, alphahub), port)
+        self._server = ServerThread(make, dialects(own, limit, alphahub, algogene), port)
 
     def __enter__(self) -> Sandbox:
         self._server.__enter__()
@@ -239,6 +260,13 @@ class Sandbox:
         from feeds.alphahub.sandbox import ANYONE
 
         return {"base_url": self.url, "email": ANYONE["email"], "password": ANYONE["password"]}
+
+    @property
+    def algogene(self) -> Trader:
+        """What a client of ALGOGENE takes: base_url, user, api_key and accountid."""
+        from brokers.algogene.sandbox_records import ACCOUNT
+
+        return {"base_url": self.url, "user": self.key, "api_key": self.secret, "accountid": ACCOUNT}
 
     @property
     def websocket(self) -> str:

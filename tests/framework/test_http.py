@@ -3,6 +3,7 @@
 import gzip
 import logging
 import threading
+import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -290,3 +291,15 @@ def test_retry_after_is_never_negative():
     """A date that has passed means now."""
     answer = HttpResponse(429, {"retry-after": "Tue, 14 Nov 2023 22:00:00 GMT"}, b"")
     assert retry_after(answer, NOW) == 0.0
+
+
+def test_a_query_is_in_no_log_and_no_error(http, server, caplog):
+    """Some venues have the credentials in it; urllib3 would write it, and quote it in the cause of a lost answer."""
+    caplog.set_level(logging.DEBUG)
+    asked = HttpRequest("GET", server.url + "/p", {"api_key": "s3cr3t"})
+    http.send(one("GET", asked.url, params=asked.params))
+    with pytest.raises(ConnectionLost) as raised:
+        http.send(one("POST", "http://127.0.0.1:1/p", params=asked.params))
+    told = "".join(traceback.format_exception(raised.value))
+    assert "s3cr3t" not in caplog.text + repr(asked) + told
+    assert "urllib3" in caplog.text

@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 from memory.loop import LoopClock
 
+from brokers.algogene.sandbox import Algogene
 from brokers.alpaca.book import Book
 from brokers.alpaca.sandbox import AlpacaTrading
 from brokers.alpaca.settings import Settings
@@ -71,7 +72,7 @@ class MemorySandbox:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> MemorySandbox:
-        dialects = [self._data, self._alphahub, self._trading]
+        dialects = [self._data, self._alphahub, self._trading, self._algogene]
         self.url = await self._stack.enter_async_context(serving(self.market, dialects))
         return self
 
@@ -95,6 +96,10 @@ class MemorySandbox:
     def _trading(self, market: Market) -> list[web.RouteDef]:
         self.trading = AlpacaTrading(market, self._settings, self._limit)
         return self.trading.routes()
+
+    def _algogene(self, market: Market) -> list[web.RouteDef]:
+        self.algogene = Algogene(market)
+        return self.algogene.routes()
 
     @property
     def websocket(self) -> str:

@@ -64,10 +64,11 @@ def sandbox(*options: str) -> Iterator[Running]:
 
 
 def test_the_first_line_tells_where_to_go() -> None:
-    """One JSON object: url on loopback, key, secret, pid, AlphaHub's login; SIGTERM ends it with 0."""
+    """One JSON object: url on loopback, key, secret, pid, AlphaHub's and ALGOGENE's logins; SIGTERM ends it with 0."""
     with sandbox("--lockstep") as running:
-        assert set(running.first) == {"url", "key", "secret", "pid", "alphahub"}
+        assert set(running.first) == {"url", "key", "secret", "pid", "alphahub", "algogene"}
         assert running.first["url"].startswith("http://127.0.0.1:")
+        assert set(running.first["algogene"]) == {"user", "api_key", "accountid"}
         assert running.first["pid"] == running.process.pid
         os.kill(running.first["pid"], signal.SIGTERM)
         assert running.process.wait(WAIT) == 0

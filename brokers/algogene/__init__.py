@@ -1,0 +1,1 @@
+"""ALGOGENE: orders as separate trades, told of by polling."""

@@ -1,0 +1,1 @@
+"""ALGOGENE: prices over REST and a websocket, and the session that its accounts share."""
