@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -109,37 +110,53 @@ class Followed:
     played: Played
     published: tuple[Publication, ...]
     kills: int
-    late: list[str] = field(default_factory=list)
 
     @property
     def signals(self) -> dict[str, Signal]:
-        """What was heard, by key, the late ones left out."""
-        heard = [each.body for each in self.played.journal if each.kind == SIGNALS and not each.body["why_late"]]
-        return {key[:24]: signal for body in heard for key, signal in zip(body["keys"], body["signals"], strict=True)}
+        """What was heard, by key, and not late."""
+        return self._heard(is_late=False)
+
+    @property
+    def late(self) -> dict[str, Signal]:
+        """What was told as late: history had failed for minutes."""
+        return self._heard(is_late=True)
+
+    def _heard(self, *, is_late: bool) -> dict[str, Signal]:
+        heard = [each.body for each in self.played.journal if each.kind == SIGNALS]
+        told = [body for body in heard if bool(body["why_late"]) is is_late]
+        return {key[:24]: signal for body in told for key, signal in zip(body["keys"], body["signals"], strict=True)}
 
     def broken(self) -> list[str]:
-        """Return what is wrong: signals that were traded twice or not at all, and positions that are not theirs."""
-        orders: dict[str, list[Any]] = {}
-        for entry in self.played.book.entries.values():
-            orders.setdefault(entry.client_order_id.partition("--")[2], []).append(entry)
-        wrong = [f"{name} was sent {len(each)} times" for name, each in orders.items() if len(each) > 1]
-        wrong += [
-            f"{entry.client_order_id} is {entry.status}"
-            for each in orders.values()
-            for entry in each
-            if entry.status != "filled"
-        ]
-        wrong += [f"{name} is no signal" for name in orders if name not in self.signals]
-        wanted = {key for key, each in self.signals.items() if each.side is not None}
-        wrong += [f"{self.signals[key]} was not traded" for key in wanted - orders.keys()]
-        heard = sum(len(each.open or ()) + len(each.close or ()) for each in self.published)
-        wrong += [] if len(self.signals) == heard else [f"{len(self.signals)} of {heard} signals were heard in time"]
-        held = {symbol: each.size for symbol, each in self.played.book.account.holdings.items() if each.size}
-        return wrong + [
-            f"{symbol}: {held.get(symbol, 0)} are held, and it was to be {side}"
-            for symbol, side in {**dict.fromkeys(held, 0), **held_after(self.published)}.items()
-            if (held.get(symbol, 0) > 0) - (held.get(symbol, 0) < 0) != side
-        ]
+        """Return what is wrong: signals that were not heard, or traded twice, or not; positions that are not theirs."""
+        count = sum(len(each.open or ()) + len(each.close or ()) for each in self.published)
+        heard = len(self.signals) + len(self.late)
+        wrong = [] if heard == count else [f"{heard} of {count} signals were heard"]
+        return [*wrong, *self._orders(), *([] if self.late else self._untraded() + self._positions())]
+
+    def _orders(self) -> list[str]:
+        sent = list(self.played.book.entries.values())
+        names = Counter(_name(each) for each in sent)
+        wrong = [f"{name} was sent {count} times" for name, count in names.items() if count > 1]
+        wrong += [f"{_name(each)} is {each.status}" for each in sent if each.status != "filled"]
+        return wrong + [f"{name} is no signal" for name in names if name not in self.signals]
+
+    def _untraded(self) -> list[str]:
+        names = {_name(each) for each in self.played.book.entries.values()}
+        return [f"{each} was not traded" for key, each in self.signals.items() if key not in names]
+
+    def _positions(self) -> list[str]:
+        """Return what is held and was not to be, or the other way round, once nothing was late."""
+        held = {symbol: _sign(each.size) for symbol, each in self.played.book.account.holdings.items() if each.size}
+        wanted = {symbol: side for symbol, side in held_after(self.published).items() if side}
+        return [] if held == wanted else [f"{held} is held, and was to be {wanted}"]
+
+
+def _name(entry: Any) -> str:
+    return str(entry.client_order_id.partition("--")[2])
+
+
+def _sign(size: float) -> int:
+    return (size > 0) - (size < 0)
 
 
 def held_after(published: Sequence[Publication]) -> dict[str, int]:
