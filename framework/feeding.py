@@ -67,6 +67,11 @@ def fed(
     return sorted(flat, key=lambda feed: longer.index(feed.timeframe) + 1 if feed.is_resampled else 0)
 
 
+def at_least_one(warmup: Warmup | Auto, need: MinimumPeriods) -> tuple[Warmup | Auto, MinimumPeriods]:
+    """Ask for a bar before the first: what was held before has a price, and a signal need not wait for one."""
+    return warmup or 1, lambda kinds: [max(periods, 2) for periods in need(kinds)]
+
+
 def waiting(feeds: Sequence[Feed], periods: Periods) -> str:
     """Return what `next` waits for at the start, such as "XYZ: 3 of 21 bars", or an empty string."""
     return ", ".join(

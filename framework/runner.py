@@ -16,7 +16,7 @@ from framework.closing import at_close_of
 from framework.engine.day_end import HOLD, How
 from framework.engine.probe import minimum_periods
 from framework.errors import ConfigError, nearest
-from framework.feeding import Auto, MinimumPeriods, fed
+from framework.feeding import Auto, MinimumPeriods, at_least_one, fed
 from framework.live.settings import Live
 from framework.model import Timeframe
 from framework.parameters import checked
@@ -124,11 +124,14 @@ def run(
         algorithms = [(each.publisher, name) for each in signals for name in each.algorithms]
         return minimum_periods(strategy, chosen, kinds, algorithms)
 
+    needed: MinimumPeriods = need
+    if signals:
+        warmup, needed = at_least_one(warmup, needed)
     if live:
-        return _traded(piece, sources, signals, longer, warmup, need, live, background=background)
+        return _traded(piece, sources, signals, longer, warmup, needed, live, background=background)
     if background:
         raise ConfigError("background=True is for a live session; a backtest is over before you look")
-    feeds = fed(sources, longer, warmup, need)
+    feeds = fed(sources, longer, warmup, needed)
     return play(Backtest(piece, feeds, intrabar, engine, progress, signalled(signals, feeds)))
 
 

@@ -29,7 +29,7 @@ from framework.engine.oversight import Orders
 from framework.engine.ownership import Ownership, adopt, check_start, foreign
 from framework.engine.resuming import resume
 from framework.engine.splitting import split_ledger, wording
-from framework.feeding import Auto, Feed, MinimumPeriods
+from framework.feeding import Auto, Feed, MinimumPeriods, at_least_one
 from framework.ground import REAL, Ground, Rig, opened
 from framework.live.admission import allotment, check_account
 from framework.live.attention import attention
@@ -88,8 +88,8 @@ def trade(
         if ground.past.run:
             account, missed = ground.io.call(_caught_up(ground.hub))
             splits = ground.io.call(ground.hub.splits((ground.past.latest or ground.clock.now()) - LATE))
-        if ground.past.run or signals:
-            warmup, need = _at_least_one(warmup, need)
+        if ground.past.run:
+            warmup, need = at_least_one(warmup, need)
         at = ground.clock.now()
         feeds = warmed(sources, at, longer, warmup, need)
         told = unopened(signals, feeds, at)
@@ -105,11 +105,6 @@ async def _caught_up(hub: Hub) -> tuple[Snapshot, tuple[OrderUpdate, ...]]:
     """Return the account as it is now, and what became of an earlier run's orders until now."""
     account = await hub.snapshot(TRIES)
     return account, hub.missed()
-
-
-def _at_least_one(warmup: Warmup | Auto, need: MinimumPeriods) -> tuple[Warmup | Auto, MinimumPeriods]:
-    """Ask for a bar before the first: what a session held before has a price, and a signal need not wait for one."""
-    return warmup or 1, lambda kinds: [max(periods, 2) for periods in need(kinds)]
 
 
 async def _following(
