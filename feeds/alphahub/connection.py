@@ -18,6 +18,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, Protocol
 
+from feeds.alpaca.address import address
 from feeds.alphahub.intake import PAST, Batch
 from feeds.alphahub.parsing import folded, load
 from feeds.alphahub.person import find_person
@@ -77,7 +78,11 @@ class AlphaHubConnection:
         if on_signal is None or not callable(on_signal):
             raise ConfigError(f"on_signal is {on_signal!r}; give a function of an algorithm's id and what it published")
         found = Settings.of(
-            algo_ids, tz=tz or "UTC", credentials=find_person(email, password), base_url=base_url, **settings
+            algo_ids,
+            tz=tz or "UTC",
+            credentials=find_person(email, password),
+            base_url=address(base_url, BASE_URL),
+            **settings,
         )
         self._settings = replace(found, trusts_times=bool(tz))
         self._on_signal, self._on_late, self._on_news = on_signal, on_late, on_news or _logged
@@ -120,7 +125,9 @@ class AlphaHubConnection:
 
     def _journal(self, clock: Clock) -> Kept:
         if self._path is None:
-            log.warning("without journal= a restart knows nothing of what was heard: what was missed meanwhile is late")
+            log.warning(
+                "without a journal a restart knows nothing of what was heard: what was missed meanwhile is late"
+            )
             self._memory.clock = clock
             return self._memory
         return _File(self._path, clock)

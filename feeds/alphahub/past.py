@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC
 from pathlib import Path
 
 from feeds.alphahub.batches import batch_of, once
@@ -16,7 +17,7 @@ from framework.model import Signals
 
 log = logging.getLogger("switchback.signals")
 
-_JSON, _TABLE = (".jsonl", ".ndjson", ".json"), (".csv",)
+_JOURNAL, _JSON, _TABLE = (".sqlite",), (".jsonl", ".ndjson", ".json"), (".csv",)
 _SQLITE = b"SQLite format 3\0"
 _ADVICE = "try a journal (.sqlite), JSON lines (.jsonl) or a table (.csv)"
 
@@ -34,7 +35,11 @@ def check_past(path: str | Path) -> Path:
     found = Path(path).expanduser()
     if not found.is_file():
         raise ConfigError(f"past {str(path)!r} is no file; {_ADVICE}, or leave past out to ask AlphaHub's history")
-    if not _is_journal(found) and found.suffix.lower() not in (*_JSON, *_TABLE):
+    if _is_journal(found):
+        return found
+    if found.suffix.lower() in _JOURNAL:
+        raise ConfigError(f"past {str(path)!r} is no journal, or one that is broken; {_ADVICE}")
+    if found.suffix.lower() not in (*_JSON, *_TABLE):
         raise ConfigError(f"past {str(path)!r} is of no kind that is known; {_ADVICE}")
     return found
 
@@ -55,6 +60,15 @@ def tell_lost(where: str, lost: Sequence[Unreadable], what: str = "cannot be rea
     if lost:
         first = f"{lost[0].why}: {lost[0].text}"
         log.warning("%s: %d of its lines or items %s, and are left out; the first: %s", where, len(lost), what, first)
+
+
+def tell_none(where: str, told: Sequence[Signals], found: Sequence[Signals]) -> None:
+    """Log that a file has signals, but none was `found` in the time that was asked for: a run of other days."""
+    if told and not found:
+        first, last = (f"{each.at.astimezone(UTC):%Y-%m-%d %H:%M}" for each in (told[0], told[-1]))
+        log.warning(
+            "%s: none of its signals is from the time of this run; they are from %s to %s UTC", where, first, last
+        )
 
 
 def _is_journal(path: Path) -> bool:

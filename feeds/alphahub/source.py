@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from feeds.alpaca.address import address
 from feeds.alphahub.batches import between, check_times
-from feeds.alphahub.past import check_past, read_past
+from feeds.alphahub.past import check_past, read_past, tell_none
 from feeds.alphahub.person import find_person
 from feeds.alphahub.protocol import BASE_URL, NAME
 from feeds.alphahub.rest_past import Asked, ask
@@ -128,7 +128,10 @@ class AlphaHubSignals:
         how = self._settings.reading
         check_times(after, until)
         if self._past is not None:
-            return between(read_past(self._past, self.algorithms, how), after, until)
+            told = read_past(self._past, self.algorithms, how)
+            found = between(told, after, until)
+            tell_none(self._past.name, told, found)
+            return found
         asked = Asked(self.algorithms, self.base_url, how, self._delay, self._settings.lookback)
         return between(ask(asked, self._credentials(), after, self._http), after, until)
 

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from framework.app.options import listed
-from framework.errors import ConfigError
+from framework.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,12 +31,36 @@ def add_options(parser: argparse.ArgumentParser, *, has_past: bool) -> None:
 
 
 def check(options: argparse.Namespace) -> None:
-    """Raise `ConfigError` where the options do not go together: before anything is asked of anybody."""
+    """Raise `ConfigError` for what cannot be or does not go together: before anything is asked of anybody."""
     algorithms = _algorithms(options)
-    if algorithms and algorithms != [SAMPLE] and not options.signals_tz:
+    if algorithms == [SAMPLE]:
+        _check_sample(options)
+    elif algorithms:
+        _check_named(algorithms, options)
+
+
+def _check_sample(options: argparse.Namespace) -> None:
+    if not _is_backtest(options):
+        raise ConfigError(
+            f"--signals {SAMPLE} is of a backtest; a sandbox that is started for the run publishes sample signals "
+            "of the algorithm that is named: --sandbox --signals 16 --signals-tz UTC"
+        )
+    if options.signals_past:
+        raise ConfigError(f"--signals {SAMPLE} are in no file; say whose --signals-past holds: --signals 16")
+
+
+def _check_named(algorithms: list[str], options: argparse.Namespace) -> None:
+    if _is_backtest(options) and (meant := nearest(options.signals, [SAMPLE])):
+        raise ConfigError(f"--signals {options.signals} is no algorithm{meant}; give ids, such as 16, or {SAMPLE}")
+    if not options.signals_tz:
         raise ConfigError(
             "AlphaHub's times bear no time zone, and none is assumed; say which they are in: --signals-tz UTC"
         )
+    _of_alphahub(algorithms, options)
+
+
+def _is_backtest(options: argparse.Namespace) -> bool:
+    return hasattr(options, "signals_past")
 
 
 def past(options: argparse.Namespace, bars: Source) -> list[SignalSource]:

@@ -207,7 +207,7 @@ def test_without_a_journal_it_says_what_is_not_promised(caplog):
 
     with caplog.at_level(logging.WARNING):
         assert len(play(scene).told) == 1
-    assert "without journal=" in caplog.text
+    assert "without a journal" in caplog.text
 
 
 def test_wrong_password_ends_it_with_one_login():
@@ -226,6 +226,15 @@ def test_callback_has_to_be_one():
     """Told when it is made, not when the first signal comes."""
     with pytest.raises(ConfigError, match="on_signal"):
         AlphaHubConnection("me@example.com", "x", [16], None)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "why"), [("alphahub", "is not an address"), ("http://alphahub.us", "in the clear")]
+)
+def test_address_that_cannot_be_used_is_refused_at_once(base_url, why):
+    """A password goes nowhere in the clear, and what is no address is not tried for ever."""
+    with pytest.raises(ConfigError, match=why):
+        AlphaHubConnection("me@example.com", "x", [16], print, base_url)
 
 
 # Whose account it is

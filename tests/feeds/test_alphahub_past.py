@@ -262,12 +262,27 @@ def test_journal_of_an_algorithm_that_published_nothing_is_empty(tmp_path: Path)
 # What all have in common
 
 
+def test_file_of_other_days_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Else a run in which nothing happens would look like an algorithm that published nothing."""
+    signals = AlphaHubSignals([16], tz="UTC", past=wrote(tmp_path, line(open=[BUY]), line(9, open=[SELL])))
+    assert len(signals.history(AT - timedelta(days=1), AT)) == 1
+    assert caplog.text == ""
+    assert signals.history(AT + timedelta(days=1)) == ()
+    assert "they are from 2026-10-05 14:30 to 2026-10-05 14:39 UTC" in caplog.text
+
+
 @pytest.mark.parametrize(
-    ("name", "why"), [("nowhere.jsonl", "is no file"), ("bars.parquet", "of no kind that is known")]
+    ("name", "why"),
+    [
+        ("nowhere.jsonl", "is no file"),
+        ("bars.parquet", "of no kind that is known"),
+        ("empty.sqlite", "is no journal, or one that is broken"),
+    ],
 )
 def test_file_that_is_none_is_refused_at_once(tmp_path: Path, name: str, why: str) -> None:
     """When the source is made, not when the run begins."""
     (tmp_path / "bars.parquet").write_bytes(b"PAR1")
+    (tmp_path / "empty.sqlite").touch()
     with pytest.raises(ConfigError, match=why):
         AlphaHubSignals([16], tz="UTC", past=tmp_path / name)
 

@@ -54,6 +54,9 @@ def test_backtest_over_a_file_of_signals(tmp_path: Path, capsys: pytest.CaptureF
     (["--signals-past", "x.csv"], "--signals 16"),
     (["--signals", "16", "--signals-tz", "UTC"], "ALPHAHUB_EMAIL"),
     (["--signals", "16", "--signals-tz", "UTC", "--signals-past", "nothere.csv"], "nothere.csv"),
+    (["--signals", "sampel"], "did you mean sample?"),
+    (["--signals", "sixteen", "--signals-tz", "UTC"], "'sixteen' is no id"),
+    (["--signals", "sample", "--signals-past", "x.csv"], "say whose --signals-past holds"),
     ([], "--signals 16"),
 ])  # fmt: skip
 def test_what_is_lacking_is_told_in_one_line(words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,3 +65,18 @@ def test_what_is_lacking_is_told_in_one_line(words: list[str], says: str, capsys
     told = capsys.readouterr().err
     assert says in told
     assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize(("words", "says"), [
+    (["--signals", "16", "--signals-tz", "Mars"], "tz='Mars' is no time zone"),
+    (["--signals", "16,x", "--signals-tz", "UTC"], "'x' is no id"),
+    (["--signals", "sample"], "--signals 16 --signals-tz UTC"),
+])  # fmt: skip
+def test_session_is_refused_before_anything_is_asked(
+    words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither the doctor looks, nor does a sandbox begin."""
+    assert main(["live", FOLLOWER, "--sandbox", *words]) == 2
+    told = capsys.readouterr()
+    assert says in told.err
+    assert (told.out, told.err.count("\n")) == ("", 1)
