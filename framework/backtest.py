@@ -21,7 +21,7 @@ from framework.engine.timers import Zoned
 from framework.feeding import Feed, waiting
 from framework.progress import watched
 from framework.result import Result
-from framework.signalling import SignalFeed, unfollowed
+from framework.signalling import SignalFeed, silent, unfollowed
 from framework.stage import Piece, cast, data_options, funded, result, signal_options, zone
 
 log = logging.getLogger("switchback.run")
@@ -83,7 +83,7 @@ def _broker(backtest: Backtest) -> Any:
 
 def _result(backtest: Backtest, strategy: bt.Strategy, missed: Sequence[str]) -> Result:
     symbols = [feed.symbol for feed in backtest.feeds]
-    lacking = unfollowed(backtest.signals, symbols)
+    lacking = [*silent(backtest.signals), *unfollowed(backtest.signals, symbols)]
     notes = (*_waited(backtest.feeds, strategy), *_stale(strategy.analyzers.recorder), *missed, *lacking)
     for note in notes:
         log.info(note)

@@ -112,8 +112,8 @@ class Trade:
     size: float
 
 
-class Side(enum.Enum):
-    """FIX 54."""
+class Side(enum.StrEnum):
+    """FIX 54. It is its own word: `side == "buy"`."""
 
     BUY = "buy"
     SELL = "sell"
@@ -178,8 +178,8 @@ class Remark:
     subject: str = ""
 
 
-class SignalAction(enum.Enum):
-    """Whether a signal opens a position or closes one."""
+class SignalAction(enum.StrEnum):
+    """Whether a signal opens a position or closes one. It is its own word: `action == "open"`."""
 
     OPEN = "open"
     CLOSE = "close"

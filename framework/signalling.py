@@ -97,7 +97,13 @@ def without_bars(lacking: Counter[str], most: int = 10) -> str:
     """Return in a sentence how often signals were of symbols without bars."""
     told = ", ".join(f"{symbol} ({count})" for symbol, count in lacking.most_common(most))
     more = f" and {len(lacking) - most} more symbols" if len(lacking) > most else ""
+    count = lacking.total()
     return (
-        f"{lacking.total()} signals to open could not be followed, there are no bars of {told}{more}; "
+        f"{count} signal{'' if count == 1 else 's'} to open could not be followed, there are no bars of {told}{more}; "
         "add these symbols to the source of bars"
     )
+
+
+def silent(feeds: Iterable[SignalFeed]) -> list[str]:
+    """Return the algorithms of which nothing was heard in a run, each in a sentence."""
+    return [f"{feed.name} published nothing between the first bar and the last" for feed in feeds if not feed.told]

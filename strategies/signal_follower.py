@@ -23,11 +23,11 @@ class _Step:
 
     @property
     def opens(self) -> bool:
-        return bool(self.signal.action.value == "open")
+        return bool(self.signal.action == "open")
 
     @property
     def sign(self) -> int:
-        return 1 if self.signal.side.value == "buy" else -1
+        return 1 if self.signal.side == "buy" else -1
 
     @property
     def may_go(self) -> bool:
@@ -86,7 +86,7 @@ class SignalFollower(bt.Strategy):
         if signal.side is None or data is None or not len(data):
             return  # a hold; or there are no bars, which whoever runs this tells
         same = [each for each in self._steps if each.data is data]
-        if signal.action.value == "open":
+        if signal.action == "open":
             closing = [each for each in self._steps if not each.opens]
             self._steps.append(_Step(feed, signal, data, {*closing, *same}))
         else:
@@ -150,4 +150,4 @@ class SignalFollower(bt.Strategy):
 
 def _told(step: _Step) -> str:
     signal = step.signal
-    return f"{signal.algorithm}: {signal.action.value} {signal.side.value} {signal.symbol}"
+    return f"{signal.algorithm}: {signal.action} {signal.side} {signal.symbol}"

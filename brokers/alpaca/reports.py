@@ -188,6 +188,6 @@ def _text(body: Mapping[str, Any], key: str) -> str:
 
 def _side(body: Mapping[str, Any]) -> Side:
     try:
-        return Side(body.get("side"))
+        return Side(str(body.get("side")))
     except ValueError:
         raise ProtocolError(NAME, f"an order on the side {body.get('side')!r}", body) from None

@@ -115,7 +115,7 @@ class AlphaHubSignals:
     @property
     def secrets(self) -> tuple[str, ...]:
         """E-mail and password: what must never be written down. Raise `ConfigError` where one is missing."""
-        credentials = self._credentials()
+        credentials = self.credentials
         return credentials.key, credentials.secret
 
     def history(self, after: datetime | None = None, until: datetime | None = None) -> Sequence[Signals]:
@@ -133,7 +133,7 @@ class AlphaHubSignals:
             tell_none(self._past.name, told, found)
             return found
         asked = Asked(self.algorithms, self.base_url, how, self._delay, self._settings.lookback)
-        return between(ask(asked, self._credentials(), after, self._http), after, until)
+        return between(ask(asked, self.credentials, after, self._http), after, until)
 
     async def listen(self, session: Session, emit: Emit) -> None:
         """Emit every `Signals` once, each algorithm's in order, until cancelled: see `LiveSignalSource`.
@@ -142,9 +142,11 @@ class AlphaHubSignals:
         """
         from feeds.alphahub.listening import SignalListening
 
-        await SignalListening(replace(self._settings, credentials=self._credentials()), session, emit).run()
+        await SignalListening(replace(self._settings, credentials=self.credentials), session, emit).run()
 
-    def _credentials(self) -> Credentials:
+    @property
+    def credentials(self) -> Credentials:
+        """The account; its secret is in no repr. Raise `ConfigError` where e-mail or password are missing."""
         return find_person(*self._given)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from brokers import AlpacaVenue
-    from feeds import AlpacaBars
+    from feeds import AlpacaBars, AlphaHubSignals
     from framework.live.checkup import Answer, Check, Finding
     from framework.live.killswitch import Pulled
     from framework.live.limits import Limits
@@ -98,6 +98,7 @@ class Start:
     sandbox: str
     session: str | None
     limits: Limits
+    signals: tuple[AlphaHubSignals, ...] = ()
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -129,9 +130,16 @@ def checks(start: Start) -> tuple[Check, ...]:
         *sandbox,
         *account.checks(),
         *_of_source(start),
+        *_of_signals(start),
         Check("journal", lambda: journal(folder, start.session, account.number), needs=("disk",), seconds=60.0),
         account.stream(),
     )
+
+
+def _of_signals(start: Start) -> tuple[Check, ...]:
+    from feeds.alphahub.checkup import account
+
+    return tuple(account(each) for each in start.signals)
 
 
 def _of_source(start: Start) -> tuple[Check, ...]:

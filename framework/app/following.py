@@ -11,6 +11,7 @@ from framework.errors import ConfigError, nearest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from feeds import AlphaHubSignals
     from feeds.alphahub.sandbox_signals import Publication
     from framework.ports import SignalSource, Source
 
@@ -74,13 +75,13 @@ def past(options: argparse.Namespace, bars: Source) -> list[SignalSource]:
     return [_of_alphahub(algorithms, options, past=options.signals_past)] if algorithms else []
 
 
-def live(options: argparse.Namespace, base_url: str | None) -> list[SignalSource]:
+def live(options: argparse.Namespace, base_url: str | None) -> tuple[AlphaHubSignals, ...]:
     """Return what a session follows; `base_url` is a sandbox's."""
     from feeds.alphahub.sandbox import ANYONE
 
     algorithms = _algorithms(options)
     access = {} if base_url is None else {"base_url": base_url, **ANYONE}
-    return [_of_alphahub(algorithms, options, **access)] if algorithms else []
+    return (_of_alphahub(algorithms, options, **access),) if algorithms else ()
 
 
 def publications(options: argparse.Namespace, bars: Sequence[Source]) -> list[Publication]:
@@ -103,7 +104,7 @@ def _algorithms(options: argparse.Namespace) -> list[str]:
     return listed(options.signals)
 
 
-def _of_alphahub(algorithms: list[str], options: argparse.Namespace, **where: Any) -> SignalSource:
+def _of_alphahub(algorithms: list[str], options: argparse.Namespace, **where: Any) -> AlphaHubSignals:
     from feeds import AlphaHubSignals
 
     return AlphaHubSignals(algorithms, tz=options.signals_tz, **where)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from framework.app.doctor import Start
     from framework.live.settings import Live
     from framework.live.status import Status
-    from framework.ports import SignalSource, Source
+    from framework.ports import Source
     from framework.result import Result
 
 USAGE = "switchback live STRATEGY --symbols A,B\n         [--paper | --real | --sandbox [URL]] [options]"
@@ -64,7 +64,7 @@ def _add_tape(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    from framework.app import doctor, following, naming, show
+    from framework.app import doctor, naming, show
     from framework.app.lines import heard, lines
     from framework.app.main import EXIT_NOT_FLAT
     from framework.app.options import params, pieces
@@ -78,7 +78,7 @@ def main(options: argparse.Namespace) -> int:
                 return code
         with telling.told(options, is_lockstep=side.is_lockstep) as watch:
             how = {**pieces(options), "params": params(options, strategy), "live": _live(options, watch)}
-            result = _run(strategy, start, following.live(options, side.base_url), how)
+            result = _run(strategy, start, how)
     show.result(result)
     _tell(result)
     return EXIT_NOT_FLAT if result.not_flat else 0
@@ -87,18 +87,20 @@ def main(options: argparse.Namespace) -> int:
 def _start(side: Side, options: argparse.Namespace) -> Start:
     from brokers import AlpacaVenue
     from feeds import AlpacaBars
+    from framework.app import following
     from framework.app.doctor import Start
 
     source = AlpacaBars(side.symbols, feed=options.feed, **side.access)
     venue = AlpacaVenue(paper=not options.real, **side.access)
-    return Start(venue, source, side.base_url or "", options.session, _live(options).limits)
+    signals = following.live(options, side.base_url)
+    return Start(venue, source, side.base_url or "", options.session, _live(options).limits, signals)
 
 
-def _run(strategy: Any, start: Start, signals: list[SignalSource], how: dict[str, Any]) -> Result:
+def _run(strategy: Any, start: Start, how: dict[str, Any]) -> Result:
     from framework.runner import run
 
     assert start.source is not None
-    return run(strategy, source=[start.source, *signals], venue=start.venue, background=False, **how)
+    return run(strategy, source=[start.source, *start.signals], venue=start.venue, background=False, **how)
 
 
 @dataclass(frozen=True, slots=True)

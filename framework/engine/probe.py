@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,7 +39,8 @@ def minimum_periods(
     """Return for each feed (symbol, timeframe) how many bars it must have before `next` is called.
 
     The strategy's `__init__` runs once over feeds without bars, and those of `signals` (publisher, algorithm).
-    Where it cannot (it reads a price, say), one bar each is assumed, and the run itself will say what is wrong.
+    Where it cannot (it reads a price, say), one bar each is assumed, and the run itself will say what is wrong. A
+    `backtrader.errors.BacktraderError` of the strategy's passes through.
     """
     probe = _Probe(stdstats=False)
     for symbol, timeframe in feeds:
@@ -49,7 +49,10 @@ def minimum_periods(
         data = SignalData(dataname=(), publisher=publisher, algorithm=algorithm)
         probe.adddata(data, name=f"{publisher} {algorithm}")
     probe.addstrategy(strategy, **params)
-    with contextlib.suppress(Exception):
+    try:
         (found,) = probe.run()
-        return [int(period) for period in found._minperiods[: len(feeds)]]
-    return [1] * len(feeds)
+    except bt.errors.BacktraderError:
+        raise  # what a strategy says of how it is used
+    except Exception:
+        return [1] * len(feeds)
+    return [int(period) for period in found._minperiods[: len(feeds)]]

@@ -11,7 +11,7 @@ import numpy as np
 
 from framework.calendar import Calendar
 from framework.columns import instant, moment
-from framework.errors import VenueError
+from framework.errors import ConfigError, ConnectionLost, VenueError
 from framework.live.clock import VenueClock
 from framework.live.commands import End
 from framework.live.hub import Hub
@@ -127,7 +127,13 @@ def next_look(calendar: Calendar, after: datetime) -> datetime:
 async def keep_time(hub: Hub, http: AsyncHttp, clock: VenueClock, base_url: str) -> None:
     """Keep to a sandbox's time until its tape is over, and end the session then."""
     while True:
-        told = await http.send(clock_told(base_url))
+        try:
+            told = await http.send(clock_told(base_url))
+        except ConfigError as error:
+            if not isinstance(error.__cause__, ConnectionLost):
+                raise
+            await clock.sleep(TIME)  # its streams wait for it too: one that is started again goes on
+            continue
         clock.set(told.now)
         if told.next is None:
             break

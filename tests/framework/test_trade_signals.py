@@ -198,7 +198,7 @@ def test_signal_of_a_symbol_that_cannot_be_followed_is_an_alarm(sandbox: Sandbox
     result = live(Hearing, sandbox)
     assert result.strategy.seen == ["SPY", "ZZZZ"]
     assert [each for each in result.strategy.said if each.startswith("ALARM") and "ZZZZ" in each]
-    assert [each for each in result.notes if "1 signals to open could not be followed" in each]
+    assert [each for each in result.notes if "1 signal to open could not be followed" in each]
 
 
 THREE = SampleBars(["SPY", "IBM", "QQQ"], DAY, OPEN + timedelta(minutes=40))

@@ -202,3 +202,9 @@ def test_each_signal_is_seen_once_at_its_receipt(minutes: list[float], engine: s
     assert [each for each in seen.instants if each in {at(minute) for minute in range(1, 7)}] == [
         OPEN + timedelta(minutes=minute) for minute in range(1, 7)
     ]
+
+
+def test_run_in_which_nothing_was_published_says_so() -> None:
+    """It may be of other days than the signals."""
+    (note,) = played(told(90, "open buy XYZ")).notes
+    assert note == "AlphaHub 16 published nothing between the first bar and the last"
