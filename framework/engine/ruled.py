@@ -45,6 +45,7 @@ class RuledBroker(bt.brokers.BackBroker):
         self.named: dict[str, int] = {}
         """The names of orders that were taken, and their refs; one that is rejected gives its name back."""
         self._is_overruled = False
+        self._has_signals: bool | None = None
 
     @contextmanager
     def overruling(self) -> Iterator[None]:
@@ -92,7 +93,9 @@ class RuledBroker(bt.brokers.BackBroker):
             self._date(order)
         if name := order.info.get("name"):
             self.named[name] = order.ref
-        if any(is_signals(data) for data in order.owner.datas):
+        if self._has_signals is None:
+            self._has_signals = any(is_signals(data) for data in order.owner.datas)
+        if self._has_signals:
             order.sent_at = _now(order.owner)
         return super().submit(order, check)
 
