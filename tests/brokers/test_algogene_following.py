@@ -11,7 +11,7 @@ from algogene_model import Venue
 from brokers.algogene.advancing import advance, questions, whose
 from brokers.algogene.diff import diff
 from brokers.algogene.following import Following, Kind, Part, Poll
-from brokers.algogene.reports import Deal, Query, Word
+from brokers.algogene.reports import Deal, Query, Trade, Word
 from framework.model import OrderStatus, Side
 
 
@@ -129,12 +129,30 @@ def test_an_order_of_several_parts_is_filled_when_all_are() -> None:
 
 
 def test_an_order_that_waits_for_its_remainder_is_not_filled() -> None:
-    """What is to be opened when a trade is gone has no id yet."""
+    """What is to be opened when a trade is gone has no id yet; three were closed, but one is what was to be sold."""
     parts = (Part("1", Kind.CLOSE, Decimal(3), Side.BUY), Part("", Kind.OPEN, Decimal(2), Side.BUY))
     poll = Poll(Venue().at, {}, {}, {}, (Deal("1", "x", True, Side.SELL, 3.0, 9.0, Venue().at),))
     after = advance({"c": Following("c", parts)}, poll)
-    assert [each.status for each in diff({}, after, poll.at)] == [OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED]
+    assert [each.status for each in diff({}, after, poll.at)] == [OrderStatus.NEW]
     assert questions(after, poll).queries == ()
+
+
+def test_trades_that_are_closed_against_each_other_are_told_as_their_net() -> None:
+    """Three sold at 9 and two bought back at 10 are one sold at 9, which has cost 2 more: the cash is exact."""
+    parts = (Part("1", Kind.CLOSE, Decimal(3), Side.BUY), Part("2", Kind.CLOSE, Decimal(2), Side.SELL))
+    at = Venue().at
+    deals = (Deal("1", "x", True, Side.SELL, 3.0, 9.0, at), Deal("2", "y", True, Side.BUY, 2.0, 10.0, at))
+    half = advance({"c": Following("c", parts)}, Poll(at, {}, {}, {"2": _trade("2")}, deals[:1]))
+    assert [each.status for each in diff({}, half, at)] == [OrderStatus.NEW]
+    [update] = diff(half, advance(half, Poll(at, {}, {}, {}, deals)), at)
+    assert update.fill is not None
+    assert (update.status, update.fill.quantity, update.fill.price, update.fill.commission) == (
+        OrderStatus.FILLED, 1.0, 9.0, 2.0,
+    )  # fmt: skip
+
+
+def _trade(trade_id: str) -> Trade:
+    return Trade(trade_id, "y", "XYZ", Side.SELL, 2.0, 10.0, Venue().at, None, None, None, 0.0)
 
 
 def test_a_run_that_goes_on_is_told_what_it_had_not_booked() -> None:
