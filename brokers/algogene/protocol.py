@@ -16,6 +16,14 @@ RUNMODES = (TEST, TRADE)
 """Paper and real money; "backtest" has no account to trade."""
 
 
+def check_runmode(runmode: str) -> str:
+    """Return a mode; raise `ConfigError` where there is none such."""
+    if runmode not in RUNMODES:
+        hint = nearest(runmode, RUNMODES)
+        raise ConfigError(f"runmode {runmode!r}{hint}; {TEST} is paper, {TRADE} is real money")
+    return runmode
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One account over a session, which may be shared. Raise `ConfigError` for a mode that there is not."""
@@ -25,9 +33,7 @@ class Endpoint:
     runmode: str = TEST
 
     def __post_init__(self) -> None:
-        if self.runmode not in RUNMODES:
-            hint = nearest(self.runmode, RUNMODES)
-            raise ConfigError(f"runmode {self.runmode!r}{hint}; {TEST} is paper, {TRADE} is real money")
+        check_runmode(self.runmode)
         if not self.accountid.strip():
             raise ConfigError(f"{NAME}: accountid is empty; it is shown on your page of accounts")
 

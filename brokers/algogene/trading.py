@@ -1,0 +1,303 @@
+"""A session's way to trade at ALGOGENE: what `framework.ports.Desk` asks for, put together. Owned by the I/O thread.
+
+There is no stream: what became of orders is polled, often while something moves and seldom while nothing does. In
+lock-step a poll follows each step, before what it brought is handed on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from brokers.algogene.asking import polled
+from brokers.algogene.exchanges import Refused, update_pending_order
+from brokers.algogene.following import Following, Kind, Poll
+from brokers.algogene.holdings import Holdings
+from brokers.algogene.line import CURABLE, Habits, Line
+from brokers.algogene.lookups import balance, opened_trades, pending_trades
+from brokers.algogene.orders import changes
+from brokers.algogene.plans import EXITS, Plan, check, exit_following, following, parts, planned, price_of
+from brokers.algogene.polling import requests, wait
+from brokers.algogene.protocol import Endpoint
+from brokers.algogene.resuming import PLAN, Resuming
+from brokers.algogene.sending import Sending
+from brokers.algogene.telling import Telling
+from brokers.algogene.wishes import Wishes
+from framework.errors import ConfigError, Unsupported, VenueError
+from framework.live.clock import Deadline
+from framework.model import Bar, Link, OrderGroup, OrderRequest, OrderType, OrderUpdate, Snapshot, Split, Trade
+
+if TYPE_CHECKING:
+    from framework.ports import Emit, Resumed, Session
+
+STREAM = "algogene orders"
+"""What polling is called in the journal."""
+
+ROUNDS = 4
+"""How often it is asked at once again, where an answer leads to a question."""
+
+USUAL = Habits()
+
+
+class AlgogeneDesk:
+    """One session's orders at ALGOGENE (`framework.ports.Desk`)."""
+
+    def __init__(self, session: Session, emit: Emit, endpoint: Endpoint, habits: Habits = USUAL) -> None:
+        self._session, self._clock, self._emit, self._habits = session, session.clock, emit, habits
+        self._line = Line(session, endpoint, habits)
+        self._telling = Telling(session.clock, emit)
+        self._holdings = Holdings(self._line, session, self._telling)
+        self._sending = Sending(self._line, self._telling, session.journal)
+        self._wishes = Wishes(self._line, self._telling, self._sending.unwanted)
+        self._resuming = Resuming(self._line, self._telling, self._sending, session.journal)
+        self._deferred: list[tuple[Plan, bool]] = []
+        self._polling, self._wake = asyncio.Lock(), asyncio.Event()
+        self._is_up: bool | None = None
+        self._stirred_at = session.clock.monotonic()
+        if self._is_told:
+            session.heard.after_step(self._poll_in_time)
+
+    # The port
+
+    async def snapshot(self) -> Snapshot:
+        """Return the account as it is. Raise `VenueError`."""
+        endpoint, at = self._line.endpoint, self._clock.now()
+        money = await self._line.ask(balance(endpoint))
+        pending = await self._line.ask(pending_trades(endpoint))
+        trades = await self._line.ask(opened_trades(endpoint))
+        return await self._holdings.snapshot(at, money, pending, trades)
+
+    async def splits(self, since: datetime) -> Sequence[Split]:
+        """Return nothing: ALGOGENE tells of no splits."""
+        return ()
+
+    def resume(self, groups: Sequence[Resumed]) -> None:
+        """Know what an earlier run left open; `listen` looks it up before anything else."""
+        self._resuming.groups += groups
+
+    async def listen(self) -> None:
+        """Follow the orders until cancelled; raise what waiting cannot cure."""
+        await self._resuming.run()
+        failures = 0
+        while True:
+            self._wake.clear()
+            try:
+                asked = await self._poll()
+            except CURABLE as error:
+                failures += 1
+                self._down(error)
+                await self._line.wait_after(error, failures)
+            else:
+                failures = 0
+                self._up()
+                await self._pause(asked)
+
+    async def submit(self, group: OrderGroup) -> None:
+        """Send a group; return when it is known what became of it. Raise `AuthenticationError`."""
+        for each in parts(group):
+            await self._submit(each)
+
+    async def cancel(self, client_order_id: str) -> None:
+        """Cancel an order that waits, or the levels of a trade, which go together. Raise `AuthenticationError`."""
+        if self._telling.is_over(client_order_id):
+            return
+        order = self._telling.followed.get(client_order_id)
+        self._sending.unwanted.update(self._together(client_order_id))
+        if order is not None and all(each.kind is Kind.CLOSE for each in order.parts):
+            self._sending.unwanted.discard(client_order_id)
+            self._telling.remark(f"order {client_order_id} closes trades; that cannot be taken back", client_order_id)
+            return
+        await self._wishes.cancel(client_order_id)
+        await self._stir()
+
+    async def replace(self, client_order_id: str, request: OrderRequest) -> None:
+        """Change the price or the end of an order that waits, or a level. Raise `AuthenticationError`."""
+        try:
+            answer = await self._replaced(client_order_id, request)
+        except (VenueError, ConfigError) as error:  # `Unsupported` is one of them
+            answer = Refused(str(error))
+        if answer is not None:
+            self._telling.remark(f"order {client_order_id} stays as it is: {answer.reason}", client_order_id)
+
+    def price(self, news: Bar | Trade) -> None:
+        """Take no prices: nothing is held on this side."""
+
+    async def catch_up(self) -> None:
+        """Do nothing: what is due by the clock is the venue's to do, and is polled after each step."""
+
+    # Submitting
+
+    async def _submit(self, group: OrderGroup) -> None:
+        names = [each.client_order_id for each in group.orders]
+        try:
+            check(group)
+            plan = await self._planned(group)
+        except (Unsupported, ConfigError, *CURABLE) as error:
+            for name in names:
+                self._telling.reject(
+                    name, f"{error}; the order was not sent" if isinstance(error, CURABLE) else str(error)
+                )
+            return
+        await self._carried_out(plan, is_exit=group.is_exit)
+        await self._stir(is_poll=False)
+
+    async def _planned(self, group: OrderGroup) -> Plan:
+        """Plan an order, follow it, and have it on the disk before anything leaves: nothing waits in between."""
+        request = group.orders[0]
+        instrument = await self._holdings.instrument(request.symbol, tries=None if group.is_exit else 3)
+        lots = await self._holdings.lots(request.symbol, group.position) if self._nets(group) else ()
+        plan = planned(group, lots, instrument, self._habits.way)
+        self._telling.follow(following(plan), plan.request)
+        return plan
+
+    def _nets(self, group: OrderGroup) -> bool:
+        return len(group.orders) == 1 and group.orders[0].order_type is OrderType.MARKET
+
+    async def _carried_out(self, plan: Plan, *, is_exit: bool) -> None:
+        is_older = self._resuming.is_older(plan.name)
+        self._session.journal.append(PLAN, plan.name, plan.body())
+        self._session.journal.commit()
+        if plan.closes:
+            await self._wishes.close([each.trade_id for each in plan.closes])
+            self._telling.seen(plan.name)
+        if plan.after:
+            self._deferred.append((plan, is_exit))
+        elif plan.opens:
+            await self._open(plan, is_exit=is_exit, is_older=is_older)
+
+    async def _open(self, plan: Plan, *, is_exit: bool, is_older: bool = False) -> None:
+        instrument = await self._holdings.instrument(plan.request.symbol)
+        try:
+            taken = await self._sending.open(plan, instrument, is_exit=is_exit, is_older=is_older)
+        except (ConfigError, Unsupported) as error:
+            taken = None
+            self._telling.refuse(plan.name, str(error))
+        if taken is None:
+            for exit_ in plan.exits:
+                self._telling.reject(exit_.client_order_id, "its entry was not taken")
+            return
+        for exit_ in plan.exits:
+            self._telling.follow(exit_following(plan, exit_, taken.trade_id), exit_)
+            self._telling.seen(exit_.client_order_id)
+        for name in plan.names:
+            if name in self._sending.unwanted:
+                await self.cancel(name)
+
+    def _together(self, name: str) -> list[str]:
+        """Return an order's name, and those of the levels of the same trade where it is one."""
+        order = self._telling.followed.get(name)
+        if order is None or order.parts[0].kind not in EXITS.values():
+            return [name]
+        trade_id = order.parts[0].trade_id
+        return [
+            each
+            for each, other in self._telling.followed.items()
+            if other.parts[0].kind in EXITS.values() and other.parts[0].trade_id == trade_id
+        ]
+
+    async def _replaced(self, name: str, request: OrderRequest) -> Refused | None:
+        order, was = self._telling.followed.get(name), self._telling.requests.get(name)
+        part = order.parts[-1] if order is not None else None
+        if order is None or was is None or part is None or not part.trade_id or part.kind is Kind.CLOSE:
+            return Refused("it is not at the venue in a way that could be changed")
+        told = changes(request, was, self._clock.now())
+        if part.kind is Kind.OPEN:
+            answer = await self._line.ask(
+                update_pending_order(self._line.endpoint, part.trade_id, {**told, "orderRef": name})
+            )
+            changed: Following = replace(order, expires_at=request.expires_at)
+        else:
+            levels = self._wishes.levels(part, but=name) | self._wishes.level(part.kind, price_of(request))
+            answer = await self._line.ask(self._wishes.relevelled(part, levels))
+            changed = replace(order, parts=(replace(part, level=price_of(request)),))
+        if isinstance(answer, Refused):
+            return answer
+        self._telling.requests[name] = replace(request, client_order_id=name)
+        self._telling.change(changed)
+        update = OrderUpdate(name, part.trade_id, changed.status, self._clock.now(), replaces=part.trade_id)
+        self._telling.tell(update)
+        return None
+
+    # Polling
+
+    @property
+    def _is_told(self) -> bool:
+        """Whether venue time only moves when it is told, as in lock-step."""
+        return self._clock.seconds_until(self._clock.now() + timedelta(seconds=1)) is None
+
+    async def _poll(self) -> int:
+        """Ask until no answer leads to another question; return how many requests the last round was."""
+        async with self._polling:
+            for _ in range(ROUNDS):
+                asked = self._telling.asked
+                poll = await polled(self._line, asked)
+                self._telling.poll(poll)
+                await self._follow_up(poll)
+                more = self._telling.asked
+                if set(more.queries) <= set(asked.queries) and more.deals <= asked.deals:
+                    break
+            return requests(len(asked.queries), deals=asked.deals)
+
+    async def _follow_up(self, poll: Poll) -> None:
+        """Do what a poll leads to."""
+        self._holdings.take(poll)
+        await self._wishes.carry_out(poll)
+        await self._resuming.clear_strays(poll)
+        deferred, self._deferred = self._deferred, []
+        for plan, is_exit in deferred:
+            if any(each in poll.opened for each in plan.after):
+                self._deferred.append((plan, is_exit))
+            else:
+                await self._open(plan, is_exit=is_exit)
+
+    async def _poll_in_time(self) -> None:
+        """In lock-step: poll, for as long as it takes. Raise `AuthenticationError`."""
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                await self._poll()
+                return
+            except CURABLE as error:
+                await self._line.wait_after(error, attempt)
+
+    async def _stir(self, *, is_poll: bool = True) -> None:
+        """Poll soon, for something moves; in lock-step now, where nothing else would tell of it."""
+        self._stirred_at = self._clock.monotonic()
+        self._wake.set()
+        if self._is_told and is_poll:
+            await self._poll_in_time()
+
+    async def _pause(self, asked: int) -> None:
+        """Wait until the next poll; in lock-step that is the next step's."""
+        if self._is_told:
+            await asyncio.Event().wait()
+        moved = self._clock.monotonic() - self._stirred_at if self._is_moving else None
+        seconds = wait(asked, is_resting=bool(self._telling.followed), moving_for=moved, pace=self._habits.pace)
+        with contextlib.suppress(TimeoutError):
+            async with Deadline(self._clock, seconds):
+                await self._wake.wait()
+
+    @property
+    def _is_moving(self) -> bool:
+        """Whether something is on its way that ends by itself: a close, an order at the market, a cancel."""
+        followed = self._telling.followed
+        moving = (
+            name in self._sending.unwanted or self._telling.requests[name].order_type is OrderType.MARKET
+            for name in followed
+        )
+        return bool(self._deferred) or any(moving)
+
+    def _up(self) -> None:
+        if not self._is_up:
+            self._is_up = True
+            self._emit(Link(STREAM, True, self._clock.now()))
+
+    def _down(self, error: Exception) -> None:
+        if self._is_up is not False:
+            self._is_up = False
+            self._emit(Link(STREAM, False, self._clock.now(), str(error)))
