@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
 from brokers.algogene.advancing import advance, questions
 from brokers.algogene.diff import diff
-from brokers.algogene.following import Following, Known, Poll, Questions
+from brokers.algogene.following import Followed, Following, Kind, Known, Poll, Questions
 from framework.model import OrderRequest, OrderStatus, OrderUpdate, Remark
 from framework.ports import Clock, Emit
 
@@ -33,13 +35,30 @@ class Telling:
         self.requests: dict[str, OrderRequest] = {}
         """The open orders as they were asked for last."""
         self._margin: set[str] = set()
+        self._turns: dict[str, int] = {}
+        self._counted = itertools.count()
+        self._before: dict[str, Following] | None = None
         self._over: dict[str, None] = {}
 
     def follow(self, order: Following, request: OrderRequest) -> None:
         """Know an order before it is sent."""
         name = order.client_order_id
         self.followed[name], self.requests[name] = order, request
+        self._turns[name] = next(self._counted)
         self._over.pop(name, None)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Within the block only learn; then tell what is new, by the turn in which the orders were sent.
+
+        What became of some is known with the first answer, of others with the third, though it happened at once.
+        """
+        self._before = dict(self.followed)
+        try:
+            yield
+        finally:
+            before, self._before = self._before, None
+            self._news(before, self._clock.now())
 
     def is_over(self, name: str) -> bool:
         """Return whether an order was told as over, not too long ago."""
@@ -96,11 +115,24 @@ class Telling:
         log.debug("%s", text)  # the session tells it
         self._emit(Remark(text, subject))
 
-    def _take(self, after: Mapping[str, Following], at: datetime) -> None:
-        news = diff(self.followed, after, at)
-        self.followed = {name: each for name, each in after.items() if not each.status.is_final}
+    def _take(self, after: Followed, at: datetime) -> None:
+        before, self.followed = self.followed, dict(after)
+        if self._before is None:
+            self._news(before, at)
+
+    def _news(self, before: Followed, at: datetime) -> None:
+        """Tell what is new, and forget the orders that are over."""
+        news = sorted(diff(before, self.followed, at), key=self._turn)
+        self.followed = {name: each for name, each in self.followed.items() if not each.status.is_final}
         for each in news:
             self._tell(each)
+
+    def _turn(self, update: OrderUpdate) -> tuple[bool, int]:
+        """Return where news belong: a level that ends because its trade was closed follows what closed it."""
+        name = update.client_order_id
+        order = self.followed[name]
+        is_level = all(each.kind in (Kind.TAKE_PROFIT, Kind.STOP_LOSS) for each in order.parts)
+        return is_level and not order.filled[0], self._turns.get(name, 0)
 
     def _tell(self, update: OrderUpdate) -> None:
         name = update.client_order_id
@@ -109,6 +141,7 @@ class Telling:
             update = replace(update, is_margin=update.status is OrderStatus.REJECTED)
         if update.status.is_final:
             self.requests.pop(name, None)
+            self._turns.pop(name, None)
             self._over[name] = None
             while len(self._over) > KEPT:
                 del self._over[next(iter(self._over))]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from brokers.algogene.asking import polled
 from brokers.algogene.exchanges import Refused, update_pending_order
-from brokers.algogene.following import Following, Kind, Poll
+from brokers.algogene.following import Following, Kind, Poll, Questions
 from brokers.algogene.holdings import Holdings
 from brokers.algogene.line import CURABLE, Habits, Line
 from brokers.algogene.lookups import balance, opened_trades, pending_trades
@@ -27,7 +28,7 @@ from brokers.algogene.resuming import PLAN, Resuming
 from brokers.algogene.sending import Sending
 from brokers.algogene.telling import Telling
 from brokers.algogene.wishes import Wishes
-from framework.errors import ConfigError, Unsupported, VenueError
+from framework.errors import ConfigError, Unsupported
 from framework.live.clock import Deadline
 from framework.model import Bar, Link, OrderGroup, OrderRequest, OrderType, OrderUpdate, Snapshot, Split, Trade
 
@@ -118,7 +119,7 @@ class AlgogeneDesk:
         """Change the price or the end of an order that waits, or a level. Raise `AuthenticationError`."""
         try:
             answer = await self._replaced(client_order_id, request)
-        except (VenueError, ConfigError) as error:  # `Unsupported` is one of them
+        except (*CURABLE, ConfigError, Unsupported) as error:
             answer = Refused(str(error))
         if answer is not None:
             self._telling.remark(f"order {client_order_id} stays as it is: {answer.reason}", client_order_id)
@@ -232,15 +233,20 @@ class AlgogeneDesk:
     async def _poll(self) -> int:
         """Ask until no answer leads to another question; return how many requests the last round was."""
         async with self._polling:
-            for _ in range(ROUNDS):
-                asked = self._telling.asked
-                poll = await polled(self._line, asked)
-                self._telling.poll(poll)
-                await self._follow_up(poll)
-                more = self._telling.asked
-                if set(more.queries) <= set(asked.queries) and more.deals <= asked.deals:
-                    break
-            return requests(len(asked.queries), deals=asked.deals)
+            with self._telling.together():
+                asked, poll = await self._rounds()
+            await self._follow_up(poll)
+        return requests(len(asked.queries), deals=asked.deals)
+
+    async def _rounds(self) -> tuple[Questions, Poll]:
+        for turn in itertools.count(1):
+            asked = self._telling.asked
+            poll = await polled(self._line, asked)
+            self._telling.poll(poll)
+            more = self._telling.asked
+            if turn == ROUNDS or (set(more.queries) <= set(asked.queries) and more.deals <= asked.deals):
+                break
+        return asked, poll
 
     async def _follow_up(self, poll: Poll) -> None:
         """Do what a poll leads to."""
