@@ -39,9 +39,14 @@ class Endpoint:
 
     def get(self, path: str, what: str, **params: str) -> Exchange[dict[str, Any]]:
         """Ask about the account; return the answer's object. Raise what an answer that is no success means."""
-        query = {**self._account, **params}
-        response = yield from self.session.get(path, query, Priority.LOOK_UP)
-        return self.session.answer(response, what)
+        return self.session.answer((yield from self._asked(path, params)), what)
+
+    def report(self, path: str, what: str, **params: str) -> Exchange[dict[str, Any]]:
+        """Ask about one order, whose own failure is no failure to answer; else as `get` does."""
+        return self.session.answer((yield from self._asked(path, params)), what, is_report=True)
+
+    def _asked(self, path: str, params: Mapping[str, str]) -> Exchange[HttpResponse]:
+        return (yield from self.session.get(path, {**self._account, **params}, Priority.LOOK_UP))
 
     def post(
         self,

@@ -41,6 +41,9 @@ STREAM = "algogene orders"
 ROUNDS = 4
 """How often it is asked at once again, where an answer leads to a question."""
 
+TRIES = 3
+"""How often it is asked for what a session can do without for a while."""
+
 USUAL = Habits()
 
 
@@ -67,9 +70,9 @@ class AlgogeneDesk:
     async def snapshot(self) -> Snapshot:
         """Return the account as it is. Raise `VenueError`."""
         endpoint, at = self._line.endpoint, self._clock.now()
-        money = await self._line.ask(balance(endpoint))
-        pending = await self._line.ask(pending_trades(endpoint))
-        trades = await self._line.ask(opened_trades(endpoint))
+        money = await self._line.insist(lambda: balance(endpoint), TRIES)
+        pending = await self._line.insist(lambda: pending_trades(endpoint), TRIES)
+        trades = await self._line.insist(lambda: opened_trades(endpoint), TRIES)
         return await self._holdings.snapshot(at, money, pending, trades)
 
     async def splits(self, since: datetime) -> Sequence[Split]:
@@ -149,7 +152,7 @@ class AlgogeneDesk:
     async def _planned(self, group: OrderGroup) -> Plan:
         """Plan an order, follow it, and have it on the disk before anything leaves: nothing waits in between."""
         request = group.orders[0]
-        instrument = await self._holdings.instrument(request.symbol, tries=None if group.is_exit else 3)
+        instrument = await self._holdings.instrument(request.symbol, tries=None if group.is_exit else TRIES)
         lots = await self._holdings.lots(request.symbol, group.position) if self._nets(group) else ()
         plan = planned(group, lots, instrument, self._habits.way)
         self._telling.follow(following(plan), plan.request)

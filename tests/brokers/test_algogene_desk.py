@@ -7,7 +7,7 @@ from typing import Any
 
 import backtrader as bt
 import pytest
-from algogene_session import PRICES, Scripted, backtested, book, lived, net, rows, served
+from algogene_desk import PRICES, Scripted, backtested, book, lived, net, rows, served
 
 Order = bt.Order
 
