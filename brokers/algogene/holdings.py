@@ -45,19 +45,16 @@ class Holdings:
         return self._instruments[symbol]
 
     async def lots(self, symbol: str, position: float) -> tuple[Lot, ...]:
-        """Return the session's open trades of a symbol, the oldest first, but those that are being closed.
+        """Return the session's open trades of a symbol, the oldest first, but those that are being closed or opened.
 
-        They are asked for where there may be any: what was known with the last poll may have gone. Raise
-        `AuthenticationError`.
+        A close would take along what of an order fills meanwhile. They are asked for where there may be any: what was
+        known with the last poll may have gone. Raise `AuthenticationError`.
         """
         if not position and not self._may_hold(symbol):
             return ()
         instrument = await self.instrument(symbol)
         self._opened = await self._line.insist(lambda: opened_trades(self._line.endpoint))
-        closing = {
-            part.trade_id for each in self._telling.followed.values() for part in each.parts if part.kind is Kind.CLOSE
-        }
-        own = [each for each in self._of(symbol) if each.trade_id not in closing]
+        own = [each for each in self._of(symbol) if not self._is_moving(each)]
         return tuple(Lot(each.trade_id, units_of(each.signed, instrument)) for each in own)
 
     async def snapshot(
@@ -86,6 +83,16 @@ class Holdings:
         if self._opened is None or any(each.instrument == symbol for each in self._opened.values()):
             return True
         return any(each.symbol == symbol for each in self._telling.requests.values())
+
+    def _is_moving(self, trade: Trade) -> bool:
+        """Return whether a trade is being closed, or may become larger."""
+        for order in self._telling.followed.values():
+            for part, known in zip(order.parts, order.known, strict=True):
+                if part.trade_id == trade.trade_id and known.end is None:
+                    is_growing = part.kind is Kind.OPEN and exact(trade.lots) * part.contract < part.units
+                    if is_growing or part.kind is Kind.CLOSE:
+                        return True
+        return False
 
     def _of(self, symbol: str) -> list[Trade]:
         """Return the session's trades of a symbol in the order of their opening."""

@@ -6,7 +6,7 @@ same trades are meant.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -99,11 +99,14 @@ def _check_exit(exit_: OrderRequest, entry: OrderRequest) -> None:
         raise Unsupported(f"{symbol}: a trade's levels have no end; leave valid= out of its exits")
 
 
-def planned(group: OrderGroup, trades: Sequence[Lot], instrument: Instrument, way: Way) -> Plan:
+def planned(
+    group: OrderGroup, trades: Sequence[Lot], instrument: Instrument, way: Way, levelled: Container[str] = ()
+) -> Plan:
     """Return the plan of a group that stands for itself, over the session's open trades, the oldest first.
 
-    Only what trades at once is netted: what waits opens a trade of its own, and so does what has exits. Raise
-    `Unsupported`, and `ConfigError` for a size below one step.
+    Only what trades at once is netted: what waits opens a trade of its own, and so does what has exits. A trade of
+    `levelled` may be closed by its levels at any time, so that nothing else is done on the strength of closing it.
+    Raise `Unsupported`, and `ConfigError` for a size below one step.
     """
     check(group)
     request, *exits = group.orders
@@ -111,6 +114,8 @@ def planned(group: OrderGroup, trades: Sequence[Lot], instrument: Instrument, wa
     if exits or request.order_type is not OrderType.MARKET:
         return Plan(request, instrument.contract, opens=units, exits=tuple(exits))
     found = actions(trades, units, way)
+    if any(each.change * units < 0 for each in found):
+        found = actions([each for each in trades if each.trade_id not in levelled], units, way)
     closes = tuple(Lot(each.trade_id, each.units) for each in found if isinstance(each, Close))
     opened = next((each for each in found if isinstance(each, Open)), Open(Decimal()))
     return Plan(request, instrument.contract, closes, opened.units, opened.after)

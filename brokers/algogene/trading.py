@@ -30,7 +30,18 @@ from brokers.algogene.telling import Telling
 from brokers.algogene.wishes import Wishes
 from framework.errors import ConfigError, Unsupported
 from framework.live.clock import Deadline
-from framework.model import Bar, Link, OrderGroup, OrderRequest, OrderType, OrderUpdate, Snapshot, Split, Trade
+from framework.model import (
+    Bar,
+    Link,
+    OrderGroup,
+    OrderRequest,
+    OrderStatus,
+    OrderType,
+    OrderUpdate,
+    Snapshot,
+    Split,
+    Trade,
+)
 
 if TYPE_CHECKING:
     from framework.ports import Emit, Resumed, Session
@@ -154,9 +165,15 @@ class AlgogeneDesk:
         request = group.orders[0]
         instrument = await self._holdings.instrument(request.symbol, tries=None if group.is_exit else TRIES)
         lots = await self._holdings.lots(request.symbol, group.position) if self._nets(group) else ()
-        plan = planned(group, lots, instrument, self._habits.way)
+        plan = planned(group, lots, instrument, self._habits.way, self._levelled)
         self._telling.follow(following(plan), plan.request)
         return plan
+
+    @property
+    def _levelled(self) -> frozenset[str]:
+        """The trades that have levels."""
+        parts = (each.parts[0] for each in self._telling.followed.values())
+        return frozenset(each.trade_id for each in parts if each.kind in EXITS.values())
 
     def _nets(self, group: OrderGroup) -> bool:
         return len(group.orders) == 1 and group.orders[0].order_type is OrderType.MARKET
@@ -258,10 +275,19 @@ class AlgogeneDesk:
         await self._resuming.clear_strays(poll)
         deferred, self._deferred = self._deferred, []
         for plan, is_exit in deferred:
-            if any(each in poll.opened for each in plan.after):
+            ends = self._ends(plan)
+            if None in ends:
                 self._deferred.append((plan, is_exit))
-            else:
+            elif ends <= {OrderStatus.FILLED}:
                 await self._open(plan, is_exit=is_exit)
+            else:  # another close came before: there is nothing to make smaller
+                self._telling.cancel(plan.name, "its trade was closed otherwise")
+
+    def _ends(self, plan: Plan) -> set[OrderStatus | None]:
+        """Return how the closes of an order have ended, None for one that has not."""
+        order = self._telling.followed.get(plan.name)
+        pairs = () if order is None else zip(order.parts, order.known, strict=True)
+        return {known.end for part, known in pairs if part.kind is Kind.CLOSE}
 
     async def _poll_in_time(self) -> None:
         """In lock-step: poll, for as long as it takes. Raise `AuthenticationError`."""
