@@ -91,7 +91,7 @@ class Following:
         Where trades of both sides are parts of it, it is their net, known when all of them are over; the value is that
         of the parts on its own side, and what the others cost beyond it is `cost`.
         """
-        if self._is_mixed and not self._is_over:
+        if self.is_mixed and not self._is_over:
             return self.booked
         own, value = self._units(1), self._value(1)
         units = own - self._units(-1)
@@ -102,7 +102,7 @@ class Following:
     @property
     def cost(self) -> Decimal:
         """What closing trades against each other has cost, 0 until all is over: the spread, mostly."""
-        if not (self._is_mixed and self._is_over) or self._units(1) <= self._units(-1):
+        if not (self.is_mixed and self._is_over) or self._units(1) <= self._units(-1):
             return ZERO
         paid = self._value(1) - self._value(-1)
         return (self.filled[1] - paid) * -self._sign
@@ -135,7 +135,8 @@ class Following:
         return 1 if sum((each.sign * each.units for each in self.parts), ZERO) > 0 else -1
 
     @property
-    def _is_mixed(self) -> bool:
+    def is_mixed(self) -> bool:
+        """Whether trades of both sides are parts of it: then it is told in one sum, when all of it is over."""
         return len({each.sign for each in self.parts}) > 1
 
     @property

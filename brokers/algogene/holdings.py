@@ -110,13 +110,33 @@ class Holdings:
         held: defaultdict[str, list[Trade]] = defaultdict(list)
         for each in trades:
             held[each.instrument].append(each)
-        found = [_net(symbol, each, (await self.instrument(symbol, tries=3)).contract) for symbol, each in held.items()]
+        for order in self._telling.followed.values():
+            if order.is_mixed:
+                held.setdefault(self._telling.requests[order.client_order_id].symbol, [])
+        found = []
+        for symbol, own in held.items():
+            contract = (await self.instrument(symbol, tries=3)).contract
+            found.append(_net(symbol, own, contract, self._untold(symbol, own)))
         return tuple(each for each in found if each.quantity)
 
+    def _untold(self, symbol: str, trades: Sequence[Trade]) -> Decimal:
+        """Return the units that orders have changed the net by, and that are not told: these are told when all is over.
 
-def _net(symbol: str, trades: Sequence[Trade], contract: Decimal) -> Position:
+        To a session they have not happened yet: its ledger would be another one than the account.
+        """
+        there = {each.trade_id: exact(each.lots) for each in trades}
+        units = Decimal()
+        for order in self._telling.followed.values():
+            if order.is_mixed and self._telling.requests[order.client_order_id].symbol == symbol:
+                for part in order.parts:
+                    left = there.get(part.trade_id, Decimal()) * part.contract
+                    units += part.sign * (left if part.kind is Kind.OPEN else part.units - left)
+        return units
+
+
+def _net(symbol: str, trades: Sequence[Trade], contract: Decimal, untold: Decimal) -> Position:
     """Return what trades are together: their net, at the average of those on its side."""
-    units = sum((exact(each.signed) for each in trades), Decimal()) * contract
+    units = sum((exact(each.signed) for each in trades), Decimal()) * contract - untold
     side = [each for each in trades if each.side.sign * units > 0]
     lots = sum(each.lots for each in side)
     average = sum(each.lots * each.price for each in side) / lots if lots else 0.0

@@ -14,7 +14,7 @@ from typing import Any
 from brokers.algogene.following import Following, Kind, Part
 from brokers.algogene.instruments import Instrument
 from brokers.algogene.lots import exact, lots_of, units_of
-from brokers.algogene.netting import Close, Lot, Open, Way, actions
+from brokers.algogene.netting import Action, Close, Lot, Open, Way, actions
 from brokers.algogene.rules import unsupported
 from feeds.algogene.naming import NAME
 from framework.errors import Unsupported
@@ -114,11 +114,30 @@ def planned(
     if exits or request.order_type is not OrderType.MARKET:
         return Plan(request, instrument.contract, opens=units, exits=tuple(exits))
     found = actions(trades, units, way)
-    if any(each.change * units < 0 for each in found):
+    if _is_mixed(found, units):
         found = actions([each for each in trades if each.trade_id not in levelled], units, way)
+    closing = [each for each in found if isinstance(each, Close)]
+    if len({each.units > 0 for each in closing}) > 1 and len(closing) < len(found):
+        # A pair would be closed for nothing, should what is opened beside it not be taken.
+        found = _plain(trades, units)
     closes = tuple(Lot(each.trade_id, each.units) for each in found if isinstance(each, Close))
     opened = next((each for each in found if isinstance(each, Open)), Open(Decimal()))
     return Plan(request, instrument.contract, closes, opened.units, opened.after)
+
+
+def _is_mixed(found: Sequence[Action], units: Decimal) -> bool:
+    return any(each.change * units < 0 for each in found)
+
+
+def _plain(trades: Sequence[Lot], units: Decimal) -> tuple[Action, ...]:
+    """Return what carries out an order by closing what stands against it, the oldest first, and opening the rest."""
+    found: list[Action] = []
+    rest = units
+    for each in trades:
+        if each.units * units < 0 and abs(each.units) <= abs(rest):
+            found.append(Close(each.trade_id, each.units))
+            rest += each.units
+    return (*found, Open(rest)) if rest else tuple(found)
 
 
 def read(body: Mapping[str, Any], group: OrderGroup) -> Plan:

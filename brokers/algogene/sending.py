@@ -53,7 +53,7 @@ class Sending:
             self._telling.seen(plan.name, outcome.trade_id)
             return outcome
         if outcome is None:
-            self._telling.cancel(plan.name)
+            self._telling.cancel(plan.name, is_unsent=True)
         else:
             self._telling.refuse(plan.name, outcome.reason, is_margin=outcome.is_margin)
         return None

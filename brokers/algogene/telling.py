@@ -91,13 +91,15 @@ class Telling:
         if (order := self.followed.get(name)) is not None:
             self.change(order.refused("", reason, self._clock.now()))
 
-    def cancel(self, name: str, reason: str = "") -> None:
-        """End what of an order is not over, without a word of the venue's."""
+    def cancel(self, name: str, reason: str = "", *, is_unsent: bool = False) -> None:
+        """End what of an order is not over, without a word of the venue's; `is_unsent` what has not left alone."""
         if (order := self.followed.get(name)) is not None:
             end = Known(end=OrderStatus.CANCELED, at=self._clock.now(), reason=reason)
             known = tuple(
-                replace(end, is_seen=each.is_seen, filled=each.filled, value=each.value) if each.end is None else each
-                for each in order.known
+                each
+                if each.end is not None or (is_unsent and part.trade_id)
+                else replace(end, is_seen=each.is_seen, filled=each.filled, value=each.value)
+                for part, each in zip(order.parts, order.known, strict=True)
             )
             self.change(replace(order, known=known))
 

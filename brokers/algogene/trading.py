@@ -52,7 +52,7 @@ STREAM = "algogene orders"
 ROUNDS = 4
 """How often it is asked at once again, where an answer leads to a question."""
 
-TRIES = 3
+TRIES = 5
 """How often it is asked for what a session can do without for a while."""
 
 USUAL = Habits()
@@ -179,6 +179,9 @@ class AlgogeneDesk:
         return len(group.orders) == 1 and group.orders[0].order_type is OrderType.MARKET
 
     async def _carried_out(self, plan: Plan, *, is_exit: bool) -> None:
+        if plan.closes and plan.name in self._sending.unwanted:
+            self._telling.cancel(plan.name)
+            return
         is_older = self._resuming.is_older(plan.name)
         self._session.journal.append(PLAN, plan.name, plan.body())
         self._session.journal.commit()
@@ -281,7 +284,7 @@ class AlgogeneDesk:
             elif ends <= {OrderStatus.FILLED}:
                 await self._open(plan, is_exit=is_exit)
             else:  # another close came before: there is nothing to make smaller
-                self._telling.cancel(plan.name, "its trade was closed otherwise")
+                self._telling.cancel(plan.name, "its trade was closed otherwise", is_unsent=True)
 
     def _ends(self, plan: Plan) -> set[OrderStatus | None]:
         """Return how the closes of an order have ended, None for one that has not."""

@@ -28,6 +28,7 @@ from brokers.algogene.sandbox_records import ACCOUNT
 from brokers.algogene.settings import Settings
 from feeds import AlgogeneBars
 from framework.columns import moment
+from framework.errors import VenueError
 from framework.ground import Rig
 from framework.live.clock import VenueClock
 from framework.live.journal import Entry
@@ -156,10 +157,10 @@ def in_memory(scene: Scene, folder: Path) -> Played:
         sandbox = runner.run(_entered(scene))
         opens = _prepared(sandbox.market, sandbox.algogene, scene)
         try:
-            for death in [*(Death(left, is_before=before) for left, before in scene.deaths), Death()]:
+            for death in [*(Death(left, is_before=before) for left, before in scene.deaths), Death(), Death(), Death()]:
                 try:
                     result = _run(scene, sandbox, loop, death, patch)
-                except Killed:
+                except (Killed, VenueError):  # what fails at the start is started again
                     continue
                 break  # it ended before its death came, or there was none
         finally:
