@@ -15,7 +15,7 @@ from brokers.algogene.following import Following, Kind, Part
 from brokers.algogene.instruments import Instrument
 from brokers.algogene.lots import exact, lots_of, units_of
 from brokers.algogene.netting import Action, Close, Lot, Open, Way, actions
-from brokers.algogene.rules import unsupported
+from brokers.algogene.rules import unsupported, unsupported_exit
 from feeds.algogene.naming import NAME
 from framework.errors import Unsupported
 from framework.model import GroupKind, OrderGroup, OrderRequest, OrderType, Side
@@ -90,13 +90,10 @@ def check(group: OrderGroup) -> None:
 
 
 def _check_exit(exit_: OrderRequest, entry: OrderRequest) -> None:
-    symbol = entry.symbol
-    if exit_.order_type not in EXITS:
-        raise Unsupported(f"{symbol}: a trade's levels are a limit and a stop, not a {exit_.order_type.value} order")
+    if why := unsupported_exit(exit_):
+        raise Unsupported(why)
     if exit_.quantity != entry.quantity or exit_.side is entry.side:
-        raise Unsupported(f"{symbol}: a trade's levels close all of it; give the exits the entry's size")
-    if exit_.expires_at is not None:
-        raise Unsupported(f"{symbol}: a trade's levels have no end; leave valid= out of its exits")
+        raise Unsupported(f"{entry.symbol}: a trade's levels close all of it; give the exits the entry's size")
 
 
 def planned(

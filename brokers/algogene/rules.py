@@ -9,7 +9,7 @@ from brokers.algogene.instruments import Instrument, step_of
 from brokers.algogene.lots import refusal as size_refusal
 from brokers.algogene.orders import TYPES
 from feeds.algogene.naming import NAME
-from framework.model import OrderRequest, TimeInForce
+from framework.model import OrderRequest, OrderType, TimeInForce
 from framework.ports import Resting
 
 LASTING = frozenset({TimeInForce.GTC, TimeInForce.GTD})
@@ -39,7 +39,8 @@ class AlgogeneRules:
 
         Nothing depends on the position: selling what is not held opens a trade.
         """
-        return unsupported(request) or size_refusal(request.quantity or 0.0, self._instrument(request.symbol))
+        why = unsupported(request) or (unsupported_exit(request) if grouped else "")
+        return why or size_refusal(request.quantity or 0.0, self._instrument(request.symbol))
 
     def is_for_the_day(self, request: OrderRequest) -> bool:
         """Return False: it has no orders for the day."""
@@ -68,4 +69,14 @@ def unsupported(request: OrderRequest) -> str:
         return f"{symbol}: {NAME} has no {lasts} orders; give valid= a time, or None until it is cancelled"
     if request.extended_hours:
         return f"{symbol}: {NAME} has no extended hours; leave out extended_hours"
+    return ""
+
+
+def unsupported_exit(request: OrderRequest) -> str:
+    """Return what of an exit that waits for its entry cannot be a trade's level, or an empty string."""
+    symbol = request.symbol
+    if request.order_type not in (OrderType.LIMIT, OrderType.STOP):
+        return f"{symbol}: a trade's levels are a limit and a stop, not a {request.order_type.value} order"
+    if request.expires_at is not None:
+        return f"{symbol}: a trade's levels have no end; leave valid= out of its exits"
     return ""
