@@ -192,8 +192,9 @@ def _forgetting(death: Death, patch: pytest.MonkeyPatch) -> Iterator[None]:
     usual = Records.commit
 
     def commit(self: Records, records: Any = ()) -> None:
-        if not death.is_dead:
-            usual(self, records)
+        if death.is_dead:
+            raise Killed
+        usual(self, records)
 
     with patch.context() as within:
         within.setattr(Records, "commit", commit)
