@@ -95,7 +95,7 @@ class Following:
             return self.booked
         own, value = self._units(1), self._value(1)
         units = own - self._units(-1)
-        if units <= 0 or units < self.booked[0]:
+        if units <= max(self.booked[0], ZERO):  # as many may be others, at other prices
             return self.booked
         return (units, value) if units == own else (units, value * units / own)
 

@@ -226,3 +226,17 @@ def test_a_close_belongs_to_one_order_alone() -> None:
 
     assert [closed(each) for each in (111, 110, 90, 80, 104, 96)] == ["tp", "tp", "sl", "sl", "tp", "sl"]
     assert [closed(each, asked) for each in (111, 104, 80)] == ["tp", "mine", "sl"]
+
+
+def test_what_was_booked_keeps_its_value_until_more_is_known() -> None:
+    """Two units of another part are known first, at another price: the third is told at what it cost."""
+    at = Venue().at
+    parts = (Part("1", Kind.CLOSE, Decimal(1), Side.SELL), Part("2", Kind.OPEN, Decimal(2), Side.BUY))
+    order = Following("c", parts, booked=(Decimal(2), Decimal("200.3")))
+    trade = replace(_trade("2"), side=Side.BUY, price=100.13)
+    first = advance({"c": order}, Poll(at, {}, {}, {"2": trade}))
+    assert [each.fill for each in diff({"c": order}, first, at)] == [None]
+    deals = (Deal("1", "x", True, Side.BUY, 1.0, 100.15, at), Deal("2", "y", False, Side.BUY, 2.0, 100.13, at))
+    [update] = diff(first, advance(first, Poll(at, {}, {}, {"2": trade}, deals)), at)
+    assert update.fill is not None
+    assert (update.fill.quantity, update.fill.price) == (1.0, 100.11)
