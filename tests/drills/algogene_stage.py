@@ -16,17 +16,36 @@ from typing import Any
 import backtrader as bt
 import numpy as np
 import pytest
-from drills.drill_stage import SESSION, Calm, InlineBridge, InlineHttp, InlineIo, Slow, at, entries, walk
+from drills.drill_stage import (
+    QUICK,
+    SESSION,
+    Calm,
+    InlineBridge,
+    InlineHttp,
+    InlineIo,
+    Slow,
+    at,
+    entries,
+    impatient,
+    listener,
+    quick_http,
+    walk,
+)  # fmt: skip
 from drills.drill_strategies import Hungry, cents
 from memory.loop import MemoryLoop
 from memory.sandbox import MemorySandbox
 from tape import Tape
 
 from brokers import AlgogeneVenue
+from brokers.algogene.line import Habits
 from brokers.algogene.sandbox import Algogene
 from brokers.algogene.sandbox_records import ACCOUNT
 from brokers.algogene.settings import Settings
+from brokers.algogene.trading import AlgogeneDesk
 from feeds import AlgogeneBars
+from feeds.algogene.listening import Listening
+from feeds.algogene.waits import Waits
+from framework.app.sandbox import Sandbox
 from framework.columns import moment
 from framework.errors import VenueError
 from framework.ground import Rig
@@ -35,6 +54,8 @@ from framework.live.journal import Entry
 from framework.live.records import INTENT, REVISION, START, UPDATE, Records
 from framework.live.settings import Live
 from framework.live.transport import AioHttp
+from framework.ports import Emit, Session
+from framework.retries import Patience
 from framework.sandbox.market import Market
 from framework.stage import Piece
 from framework.trade import trade
@@ -325,3 +346,38 @@ def _asked(played: Played) -> Iterator[Any]:
 
 def _updates(played: Played) -> Iterator[Entry]:
     return (each for each in played.journal if each.kind == UPDATE)
+
+
+# Over real sockets
+
+
+class QuickVenue(AlgogeneVenue):
+    """A venue on this machine, of which an answer is expected at once."""
+
+    def open(self, session: Session, emit: Emit, habits: Habits | None = None) -> AlgogeneDesk:
+        quick = Habits(back_off=Patience(first_wait=0.001, longest_wait=0.02), grace=0.05)
+        return super().open(session, emit, habits or quick)
+
+
+class QuickBars(AlgogeneBars):
+    """Bars from this machine, likewise."""
+
+    async def listen(self, session: Session, emit: Emit, since: Mapping[str, datetime]) -> None:
+        waits = Waits(pace=QUICK, retries=Patience(first_wait=0.001, longest_wait=0.02), answer=2.0, look=0.02)
+        await Listening(self, session, emit, since, waits).run()
+
+
+def over_sockets(scene: Scene, folder: Path) -> Played:
+    """Play a session over real sockets, with all of its threads."""
+    random.seed(scene.seed)
+    served = Sandbox(scene.tape, speed=scene.speed, seed=scene.seed, algogene=scene.settings)
+    with served as sandbox, impatient():
+        dialect: Algogene = listener(sandbox.market, "algogene")
+        opens = sandbox._server.call(lambda: _prepared(sandbox.market, dialect, scene))
+        source = QuickBars(scene.tape.symbols, calendar="XNYS", **sandbox.algogene)
+        venue = QuickVenue(reopens=scene.reopens, **sandbox.algogene)
+        live = Live(session=SESSION, durable="OFF")
+        result = trade(
+            scene.piece(venue), [source], venue, (), 0, lambda kinds: [1 for _ in kinds], live, Rig(http=quick_http)
+        )
+        return Played(scene, result, dialect, sandbox.market, opens, entries(folder))

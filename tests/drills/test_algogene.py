@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from drills.algogene_stage import broken, in_memory, scene
+from drills.algogene_stage import FAULTS, broken, in_memory, over_sockets, scene
 from drills.drill_stage import seeds
 
 
@@ -25,3 +26,10 @@ def test_random_session_on_a_running_clock(folder: Path, seed: int) -> None:
 def test_a_session_that_is_killed_goes_on(folder: Path, seed: int) -> None:
     """Three times, at any of its requests, before it left or after its answer; what was written is all there is."""
     assert broken(in_memory(scene(seed, deaths=3, rate=0.01), folder)) == []
+
+
+@pytest.mark.parametrize("seed", seeds(2, "DRILL_ALGOGENE"))
+def test_random_session_over_real_sockets(folder: Path, seed: int) -> None:
+    """With all threads; but for what makes it wait for a minute of the world's."""
+    names = tuple(each for each in FAULTS if each != "rate_limited")
+    assert broken(over_sockets(replace(scene(seed), names=names), folder)) == []
