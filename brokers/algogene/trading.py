@@ -29,7 +29,7 @@ from brokers.algogene.sending import Sending
 from brokers.algogene.telling import Telling
 from brokers.algogene.wishes import Wishes
 from framework.errors import ConfigError, Unsupported
-from framework.live.clock import Deadline
+from framework.live.clock import Deadline, pace
 from framework.model import (
     Bar,
     Link,
@@ -316,6 +316,7 @@ class AlgogeneDesk:
             await asyncio.Event().wait()
         moved = self._clock.monotonic() - self._stirred_at if self._is_moving else None
         seconds = wait(asked, is_resting=bool(self._telling.followed), moving_for=moved, pace=self._habits.pace)
+        seconds /= max(pace(self._clock), 1.0)  # a sandbox that runs fast counts no requests
         with contextlib.suppress(TimeoutError):
             async with Deadline(self._clock, seconds):
                 await self._wake.wait()
