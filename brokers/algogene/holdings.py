@@ -85,7 +85,10 @@ class Holdings:
         return any(each.symbol == symbol for each in self._telling.requests.values())
 
     def _is_moving(self, trade: Trade) -> bool:
-        """Return whether a trade is being closed, or may become larger."""
+        """Return whether a trade is being closed, may become larger, or is of an order of which no answer has come."""
+        entry = self._telling.followed.get(trade.order_ref)
+        if entry is not None and any(part.kind is Kind.OPEN and not part.trade_id for part in entry.parts):
+            return True
         for order in self._telling.followed.values():
             for part, known in zip(order.parts, order.known, strict=True):
                 if part.trade_id == trade.trade_id and known.end is None:

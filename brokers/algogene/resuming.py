@@ -13,7 +13,8 @@ from brokers.algogene.sending import TRADE, Sending
 from brokers.algogene.telling import Telling
 from feeds.algogene.naming import NAME
 from framework.live.identity import NamedOrderId, parsed
-from framework.model import OrderGroup
+from framework.live.records import UPDATE
+from framework.model import OrderGroup, OrderStatus
 from framework.ports import Journal, Recorded, Resumed
 
 PLAN = "algogene-plan"
@@ -77,6 +78,7 @@ class Resuming:
         return None
 
     def _exits(self, plan: Plan, was: Resumed, trade_id: str) -> None:
+        is_closed = bool(plan.exits) and self._is_closed(trade_id)
         for exit_ in plan.exits:
             name = exit_.client_order_id
             if name in was.ended:
@@ -87,6 +89,18 @@ class Resuming:
             asked = was.changed.get(name, exit_)
             order = exit_following(plan, asked, trade_id, was.booked.get(name, (0.0, 0.0)))
             self._telling.follow(replace(order, client_order_id=name), exit_)
+            if is_closed:
+                self._telling.cancel(name, "its trade was closed otherwise")
+
+    def _is_closed(self, trade_id: str) -> bool:
+        """Return whether an order that is over has closed a trade: what history tells of that is not the levels'."""
+        closers = [
+            each.key
+            for each in self._journal.entries(PLAN)
+            if any(closed == trade_id for closed, _ in each.body["closes"])
+        ]
+        last = (self._last(UPDATE, name) for name in closers)
+        return any(each is not None and each.body["update"].status is OrderStatus.FILLED for each in last)
 
     def _never(self, names: list[str], was: Resumed) -> None:
         for name in names:
