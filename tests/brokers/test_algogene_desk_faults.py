@@ -11,7 +11,10 @@ from backtrader import Order
 from brokers.algogene.sending import Sending
 from brokers.algogene.telling import Telling
 from brokers.algogene.wishes import Wishes
+from framework import Live
 from framework.app.sandbox import Sandbox
+from framework.engine.live_broker import LiveBroker
+from framework.model import OrderStatus, OrderUpdate
 
 SCRIPT: dict[int, Any] = {1: lambda s: s.buy(size=2), 4: lambda s: s.close()}
 
@@ -166,10 +169,26 @@ def test_a_kill_around_the_sending_doubles_nothing(where: Any, monkeypatch: pyte
         assert second.strategy.held[-1] == net(sandbox) == (2 if where[1] == "seen" else 0)
 
 
+def test_a_close_is_not_taken_for_a_level_after_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The close was told and the end of the levels was not, when the process died: the next run tells that alone."""
+    usual = LiveBroker.take
+
+    def forgetful(self: LiveBroker, update: OrderUpdate) -> None:
+        if update.status is not OrderStatus.CANCELED:
+            usual(self, update)
+
+    bracket = {1: lambda s: s.buy_bracket(size=1, exectype=Order.Market, limitprice=150, stopprice=90)}
+    with served() as sandbox:
+        with monkeypatch.context() as patched:
+            patched.setattr(LiveBroker, "take", forgetful)
+            lived(sandbox, {**bracket, 3: lambda s: s.close(), 6: stop})
+        second = lived(sandbox, {})
+        assert [status for _, status in second.strategy.heard][-2:] == ["Canceled", "Canceled"]
+        assert second.strategy.held[-1] == net(sandbox) == 0
+
+
 def test_a_position_of_the_account_is_taken_over(served_position: Sandbox) -> None:
     """Adopted, it is the session's: its trade, which another opened, is what a close closes."""
-    from framework import Live
-
     live = Live(session="other", adopt=("BTCUSD",), durable="OFF")
     adopted = lived(served_position, {2: lambda s: s.close()}, live=live)
     assert adopted.strategy.held[0] == 2
@@ -178,8 +197,6 @@ def test_a_position_of_the_account_is_taken_over(served_position: Sandbox) -> No
 
 def test_what_others_hold_is_left_alone(served_position: Sandbox) -> None:
     """A sale opens a trade of its own, though another's stands against it."""
-    from framework import Live
-
     live = lived(served_position, {2: lambda s: s.sell(size=1)}, live=Live(session="other", durable="OFF"))
     assert live.strategy.position.size == -1
     assert sorted(each.held * each.side.sign for each in book(served_position).opened) == [-1, 2]
