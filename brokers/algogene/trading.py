@@ -6,38 +6,29 @@ lock-step a poll follows each step, before what it brought is handed on.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import itertools
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from brokers.algogene.asking import polled
-from brokers.algogene.exchanges import Refused, update_pending_order
-from brokers.algogene.following import Following, Kind, Poll, Questions
+from brokers.algogene.changing import Changing
+from brokers.algogene.following import Kind, Poll
 from brokers.algogene.holdings import Holdings
 from brokers.algogene.line import CURABLE, Habits, Line
 from brokers.algogene.lookups import balance, opened_trades, pending_trades
-from brokers.algogene.orders import changes
-from brokers.algogene.plans import EXITS, Plan, check, exit_following, following, parts, planned, price_of
-from brokers.algogene.polling import requests, wait
+from brokers.algogene.plans import EXITS, Plan, check, exit_following, following, parts, planned
 from brokers.algogene.protocol import Endpoint
 from brokers.algogene.resuming import PLAN, Resuming
 from brokers.algogene.sending import Sending
 from brokers.algogene.telling import Telling
+from brokers.algogene.watching import Watching, is_told
 from brokers.algogene.wishes import Wishes
 from framework.errors import ConfigError, Unsupported
-from framework.live.clock import Deadline, pace
 from framework.model import (
     Bar,
-    Link,
     OrderGroup,
     OrderRequest,
     OrderStatus,
     OrderType,
-    OrderUpdate,
     Snapshot,
     Split,
     Trade,
@@ -45,12 +36,6 @@ from framework.model import (
 
 if TYPE_CHECKING:
     from framework.ports import Emit, Resumed, Session
-
-STREAM = "algogene orders"
-"""What polling is called in the journal."""
-
-ROUNDS = 4
-"""How often it is asked at once again, where an answer leads to a question."""
 
 TRIES = 5
 """How often it is asked for what a session can do without for a while."""
@@ -62,7 +47,7 @@ class AlgogeneDesk:
     """One session's orders at ALGOGENE (`framework.ports.Desk`)."""
 
     def __init__(self, session: Session, emit: Emit, endpoint: Endpoint, habits: Habits = USUAL) -> None:
-        self._session, self._clock, self._emit, self._habits = session, session.clock, emit, habits
+        self._journal, self._clock, self._habits = session.journal, session.clock, habits
         self._line = Line(session, endpoint, habits)
         self._telling = Telling(session.clock, emit)
         self._holdings = Holdings(self._line, session, self._telling)
@@ -70,11 +55,11 @@ class AlgogeneDesk:
         self._wishes = Wishes(self._line, self._telling, self._sending.unwanted)
         self._resuming = Resuming(self._line, self._telling, self._sending, session.journal)
         self._deferred: list[tuple[Plan, bool]] = []
-        self._polling, self._wake = asyncio.Lock(), asyncio.Event()
-        self._is_up: bool | None = None
-        self._stirred_at = session.clock.monotonic()
-        if self._is_told:
-            session.heard.after_step(self._poll_in_time)
+        self._reopening: set[str] = set()
+        self._changing = Changing(self._line, self._telling, self._wishes)
+        self._watching = Watching(self._line, self._telling, emit, self._follow_up, self._is_moving)
+        if is_told(session.clock):
+            session.heard.after_step(self._watching.in_time)
 
     # The port
 
@@ -97,19 +82,7 @@ class AlgogeneDesk:
     async def listen(self) -> None:
         """Follow the orders until cancelled; raise what waiting cannot cure."""
         await self._resuming.run()
-        failures = 0
-        while True:
-            self._wake.clear()
-            try:
-                asked = await self._poll()
-            except CURABLE as error:
-                failures += 1
-                self._down(error)
-                await self._line.wait_after(error, failures)
-            else:
-                failures = 0
-                self._up()
-                await self._pause(asked)
+        await self._watching.run()
 
     async def submit(self, group: OrderGroup) -> None:
         """Send a group; return when it is known what became of it. Raise `AuthenticationError`."""
@@ -120,29 +93,31 @@ class AlgogeneDesk:
         """Cancel an order that waits, or the levels of a trade, which go together. Raise `AuthenticationError`."""
         if self._telling.is_over(client_order_id):
             return
-        order = self._telling.followed.get(client_order_id)
-        self._sending.unwanted.update(self._together(client_order_id))
-        if order is not None and all(each.kind is Kind.CLOSE for each in order.parts):
-            self._sending.unwanted.discard(client_order_id)
+        if self._is_past_recall(client_order_id):
             self._telling.remark(f"order {client_order_id} closes trades; that cannot be taken back", client_order_id)
             return
-        await self._wishes.cancel(client_order_id)
+        await self._withdraw(client_order_id)
         await self._stir()
 
     async def replace(self, client_order_id: str, request: OrderRequest) -> None:
         """Change the price or the end of an order that waits, or a level. Raise `AuthenticationError`."""
-        try:
-            answer = await self._replaced(client_order_id, request)
-        except (*CURABLE, ConfigError, Unsupported) as error:
-            answer = Refused(str(error))
-        if answer is not None:
-            self._telling.remark(f"order {client_order_id} stays as it is: {answer.reason}", client_order_id)
+        await self._changing.replace(client_order_id, request)
 
     def price(self, news: Bar | Trade) -> None:
         """Take no prices: nothing is held on this side."""
 
     async def catch_up(self) -> None:
         """Do nothing: what is due by the clock is the venue's to do, and is polled after each step."""
+
+    async def _withdraw(self, name: str) -> None:
+        self._sending.unwanted.update(self._together(name))
+        await self._wishes.cancel(name)
+
+    def _is_past_recall(self, name: str) -> bool:
+        """Return whether an order only closes trades, or is to open again what it has closed too much of."""
+        order = self._telling.followed.get(name)
+        is_closing = order is not None and all(each.kind is Kind.CLOSE for each in order.parts)
+        return is_closing or name in self._reopening
 
     # Submitting
 
@@ -183,12 +158,14 @@ class AlgogeneDesk:
             self._telling.cancel(plan.name)
             return
         is_older = self._resuming.is_older(plan.name)
-        self._session.journal.append(PLAN, plan.name, plan.body())
-        self._session.journal.commit()
+        self._journal.append(PLAN, plan.name, plan.body())
+        self._journal.commit()
         if plan.closes:
             await self._wishes.close([each.trade_id for each in plan.closes])
             self._telling.seen(plan.name)
         if plan.after:
+            self._sending.unwanted.discard(plan.name)
+            self._reopening.add(plan.name)
             self._deferred.append((plan, is_exit))
         elif plan.opens:
             await self._open(plan, is_exit=is_exit, is_older=is_older)
@@ -209,7 +186,7 @@ class AlgogeneDesk:
             self._telling.seen(exit_.client_order_id)
         for name in plan.names:
             if name in self._sending.unwanted:
-                await self.cancel(name)
+                await self._withdraw(name)
 
     def _together(self, name: str) -> list[str]:
         """Return an order's name, and those of the levels of the same trade where it is one."""
@@ -223,54 +200,6 @@ class AlgogeneDesk:
             if other.parts[0].kind in EXITS.values() and other.parts[0].trade_id == trade_id
         ]
 
-    async def _replaced(self, name: str, request: OrderRequest) -> Refused | None:
-        order, was = self._telling.followed.get(name), self._telling.requests.get(name)
-        part = order.parts[-1] if order is not None else None
-        if order is None or was is None or part is None or not part.trade_id or part.kind is Kind.CLOSE:
-            return Refused("it is not at the venue in a way that could be changed")
-        told = changes(request, was, self._clock.now())
-        if part.kind is Kind.OPEN:
-            answer = await self._line.ask(
-                update_pending_order(self._line.endpoint, part.trade_id, {**told, "orderRef": name})
-            )
-            changed: Following = replace(order, expires_at=request.expires_at)
-        else:
-            levels = self._wishes.levels(part, but=name) | self._wishes.level(part.kind, price_of(request))
-            answer = await self._line.ask(self._wishes.relevelled(part, levels))
-            changed = replace(order, parts=(replace(part, level=price_of(request)),))
-        if isinstance(answer, Refused):
-            return answer
-        self._telling.requests[name] = replace(request, client_order_id=name)
-        self._telling.change(changed)
-        update = OrderUpdate(name, part.trade_id, changed.status, self._clock.now(), replaces=part.trade_id)
-        self._telling.tell(update)
-        return None
-
-    # Polling
-
-    @property
-    def _is_told(self) -> bool:
-        """Whether venue time only moves when it is told, as in lock-step."""
-        return self._clock.seconds_until(self._clock.now() + timedelta(seconds=1)) is None
-
-    async def _poll(self) -> int:
-        """Ask until no answer leads to another question; return how many requests the last round was."""
-        async with self._polling:
-            with self._telling.together():
-                asked, poll = await self._rounds()
-            await self._follow_up(poll)
-        return requests(len(asked.queries), deals=asked.deals)
-
-    async def _rounds(self) -> tuple[Questions, Poll]:
-        for turn in itertools.count(1):
-            asked = self._telling.asked
-            poll = await polled(self._line, asked)
-            self._telling.poll(poll)
-            more = self._telling.asked
-            if turn == ROUNDS or (set(more.queries) <= set(asked.queries) and more.deals <= asked.deals):
-                break
-        return asked, poll
-
     async def _follow_up(self, poll: Poll) -> None:
         """Do what a poll leads to."""
         self._holdings.take(poll)
@@ -281,10 +210,12 @@ class AlgogeneDesk:
             ends = self._ends(plan)
             if None in ends:
                 self._deferred.append((plan, is_exit))
-            elif ends <= {OrderStatus.FILLED}:
+                continue
+            if ends <= {OrderStatus.FILLED}:
                 await self._open(plan, is_exit=is_exit)
             else:  # another close came before: there is nothing to make smaller
                 self._telling.cancel(plan.name, "its trade was closed otherwise", is_unsent=True)
+            self._reopening.discard(plan.name)
 
     def _ends(self, plan: Plan) -> set[OrderStatus | None]:
         """Return how the closes of an order have ended, None for one that has not."""
@@ -292,36 +223,12 @@ class AlgogeneDesk:
         pairs = () if order is None else zip(order.parts, order.known, strict=True)
         return {known.end for part, known in pairs if part.kind is Kind.CLOSE}
 
-    async def _poll_in_time(self) -> None:
-        """In lock-step: poll, for as long as it takes. Raise `AuthenticationError`."""
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                await self._poll()
-                return
-            except CURABLE as error:
-                await self._line.wait_after(error, attempt)
-
     async def _stir(self, *, is_poll: bool = True) -> None:
-        """Poll soon, for something moves; in lock-step now, where nothing else would tell of it."""
-        self._stirred_at = self._clock.monotonic()
-        self._wake.set()
-        if self._is_told and is_poll:
-            await self._poll_in_time()
+        """Poll soon; in lock-step now, where nothing else would tell."""
+        self._watching.stir()
+        if is_poll and is_told(self._clock):
+            await self._watching.in_time()
 
-    async def _pause(self, asked: int) -> None:
-        """Wait until the next poll; in lock-step that is the next step's."""
-        if self._is_told:
-            await asyncio.Event().wait()
-        moved = self._clock.monotonic() - self._stirred_at if self._is_moving else None
-        seconds = wait(asked, is_resting=bool(self._telling.followed), moving_for=moved, pace=self._habits.pace)
-        seconds /= max(pace(self._clock), 1.0)  # a sandbox that runs fast counts no requests
-        with contextlib.suppress(TimeoutError):
-            async with Deadline(self._clock, seconds):
-                await self._wake.wait()
-
-    @property
     def _is_moving(self) -> bool:
         """Whether something is on its way that ends by itself: a close, an order at the market, a cancel."""
         followed = self._telling.followed
@@ -330,13 +237,3 @@ class AlgogeneDesk:
             for name in followed
         )
         return bool(self._deferred) or any(moving)
-
-    def _up(self) -> None:
-        if not self._is_up:
-            self._is_up = True
-            self._emit(Link(STREAM, True, self._clock.now()))
-
-    def _down(self, error: Exception) -> None:
-        if self._is_up is not False:
-            self._is_up = False
-            self._emit(Link(STREAM, False, self._clock.now(), str(error)))
