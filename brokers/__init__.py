@@ -9,11 +9,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from brokers.algogene.venue import AlgogeneVenue
     from brokers.alpaca.venue import AlpacaVenue
 
-__all__ = ["AlpacaVenue"]
+__all__ = ["AlgogeneVenue", "AlpacaVenue"]
 
-_WHERE = {"AlpacaVenue": "brokers.alpaca.venue"}
+_WHERE = {"AlgogeneVenue": "brokers.algogene.venue", "AlpacaVenue": "brokers.alpaca.venue"}
 
 
 def __getattr__(name: str) -> Any:

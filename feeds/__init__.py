@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from feeds.algogene.source import AlgogeneBars
     from feeds.alpaca.source import AlpacaBars
     from feeds.alphahub.connection import AlphaHubConnection
     from feeds.alphahub.sample import SampleSignals
@@ -18,9 +19,18 @@ if TYPE_CHECKING:
     from feeds.files import FileBars
     from feeds.sample import SampleBars
 
-__all__ = ["AlpacaBars", "AlphaHubConnection", "AlphaHubSignals", "FileBars", "SampleBars", "SampleSignals"]
+__all__ = [
+    "AlgogeneBars",
+    "AlpacaBars",
+    "AlphaHubConnection",
+    "AlphaHubSignals",
+    "FileBars",
+    "SampleBars",
+    "SampleSignals",
+]
 
 _WHERE = {
+    "AlgogeneBars": "feeds.algogene.source",
     "AlpacaBars": "feeds.alpaca.source",
     "AlphaHubConnection": "feeds.alphahub.connection",
     "AlphaHubSignals": "feeds.alphahub.source",

@@ -118,6 +118,9 @@ class Journal(Protocol):
     def entries(self, kind: str, key: str | None = None) -> Iterator[Recorded]:
         """Yield the records of a kind, and of a key where it is given, the oldest first, earlier runs' too."""
 
+    def commit(self) -> None:
+        """Return when all that was written is on the disk: before what must not be forgotten leaves."""
+
 
 class Heard(Protocol):
     """What of each stream has been handed on, for a venue in lock-step that tells how much it has sent.
@@ -133,6 +136,12 @@ class Heard(Protocol):
 
     def before_step(self, work: Callable[[], Awaitable[None]]) -> None:
         """Have something awaited before each step of a venue in lock-step: whatever is due by the clock then."""
+
+    def after_step(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Have something awaited after each step, when all that it sent has been read, before that is handed on.
+
+        For what no message tells: a venue that has to be asked, a bar that is over because its time is.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,8 @@ def _fill(before: Following, after: Following, at: datetime) -> Fill | None:
     if units <= 0:
         return None
     total = f"{after.filled[0].normalize():f}"
-    return Fill(f"{_names(after)}/{total}", float(units), _price(units, value), after.at or at)
+    cost = float(round(after.cost, 9))
+    return Fill(f"{_names(after)}/{total}", float(units), _price(units, value), after.at or at, cost)
 
 
 def _price(units: Decimal, value: Decimal) -> float:

@@ -45,6 +45,11 @@ class Part:
     contract: Decimal = Decimal(1)
     level: float | None = None
 
+    @property
+    def sign(self) -> int:
+        """What it does to the net position: +1 where that grows."""
+        return self.side.sign if self.kind is Kind.OPEN else -self.side.sign
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -81,9 +86,26 @@ class Following:
 
     @property
     def filled(self) -> tuple[Decimal, Decimal]:
-        """The units that are filled, and their value: never less than was booked."""
-        units = sum((each.filled for each in self.known), ZERO)
-        return (units, sum((each.value for each in self.known), ZERO)) if units >= self.booked[0] else self.booked
+        """The units that are filled, and their value: never less than was booked.
+
+        Where trades of both sides are parts of it, it is their net, known when all of them are over; the value is that
+        of the parts on its own side, and what the others cost beyond it is `cost`.
+        """
+        if self.is_mixed and not self._is_over:
+            return self.booked
+        own, value = self._units(1), self._value(1)
+        units = own - self._units(-1)
+        if units <= max(self.booked[0], ZERO):  # as many may be others, at other prices
+            return self.booked
+        return (units, value) if units == own else (units, value * units / own)
+
+    @property
+    def cost(self) -> Decimal:
+        """What closing trades against each other has cost, 0 until all is over: the spread, mostly."""
+        if not (self.is_mixed and self._is_over) or self._units(1) <= self._units(-1):
+            return ZERO
+        paid = self._value(1) - self._value(-1)
+        return (self.filled[1] - paid) * -self._sign
 
     @property
     def status(self) -> OrderStatus:
@@ -106,6 +128,31 @@ class Following:
     def reason(self) -> str:
         """Why it ended, where that is told."""
         return "; ".join(dict.fromkeys(each.reason for each in self.known if each.reason))
+
+    @property
+    def _sign(self) -> int:
+        """Its side: +1 where all of its parts together make the net position grow."""
+        return 1 if sum((each.sign * each.units for each in self.parts), ZERO) > 0 else -1
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether trades of both sides are parts of it: then it is told in one sum, when all of it is over."""
+        return len({each.sign for each in self.parts}) > 1
+
+    @property
+    def _is_over(self) -> bool:
+        return all(each.end is not None for each in self.known)
+
+    def _units(self, way: int) -> Decimal:
+        """Return what is filled of the parts of its own side (1) or of the other (-1)."""
+        return sum((known.filled for known in self._ways(way)), ZERO)
+
+    def _value(self, way: int) -> Decimal:
+        return sum((known.value for known in self._ways(way)), ZERO)
+
+    def _ways(self, way: int) -> list[Known]:
+        sign = self._sign * way
+        return [known for part, known in zip(self.parts, self.known, strict=True) if part.sign == sign]
 
     @property
     def _working(self) -> OrderStatus:

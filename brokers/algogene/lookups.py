@@ -63,7 +63,7 @@ def pending_trades(endpoint: Endpoint) -> Exchange[dict[str, Pending]]:
 def query_order(endpoint: Endpoint, trade_id: str) -> Exchange[Query]:
     """Return one order, however it stands. Raise `ProtocolError` where another one is told."""
     what = f"order {trade_id}"
-    body = yield from endpoint.get("/query_order", what, tradeID=trade_id)
+    body = yield from endpoint.report("/query_order", what, tradeID=trade_id)
     found = endpoint.session.read(lambda: read_query(body), what)
     if found.trade_id != trade_id:
         raise odd(f"asked for order {trade_id}, told of {found.trade_id}")

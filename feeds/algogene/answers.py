@@ -42,11 +42,12 @@ def is_lost(response: HttpResponse) -> bool:
     return response.status >= 500 or response.status == 408 or _object(response) is None
 
 
-def decoded(response: HttpResponse, *, is_quoted: bool = True) -> dict[str, Any]:
+def decoded(response: HttpResponse, *, is_quoted: bool = True, is_report: bool = False) -> dict[str, Any]:
     """Return the JSON object of a success; raise what anything else means.
 
     `RateLimited`, `AuthenticationError`, `ConnectionLost` (a gateway fails, half an answer, a page of HTML), or
-    `ProtocolError`, which quotes what was said unless told otherwise.
+    `ProtocolError`, which quotes what was said unless told otherwise. `is_report` where the words of a failure may be
+    those of the order that is told of.
     """
     body, status = _object(response), response.status
     if status == 429:
@@ -60,7 +61,7 @@ def decoded(response: HttpResponse, *, is_quoted: bool = True) -> dict[str, Any]
         raise AuthenticationError(NAME, f"{said}; check {VARIABLES[0]} and {VARIABLES[1]}")
     if body is None:
         raise odd(f"{said} was not expected; check base_url")
-    if status != 200 or failure(body):
+    if status != 200 or (failure(body) and not is_report):
         raise odd(f"{said} was not expected", body if is_quoted else None)
     return body
 

@@ -18,7 +18,7 @@ from urllib.parse import quote, quote_plus
 from feeds.algogene.answers import decoded, failure, instant, odd, text
 from feeds.algogene.naming import NAME, VARIABLES
 from framework.config import Credentials
-from framework.errors import AuthenticationError, ProtocolError
+from framework.errors import AuthenticationError, ConnectionLost, ProtocolError
 from framework.wire import Exchange, HttpRequest, HttpResponse, Priority
 
 T = TypeVar("T")
@@ -129,9 +129,16 @@ class Session:
             said = str(error).removeprefix(f"{NAME}: ")
             raise AuthenticationError(NAME, self.hidden(f"{what}: {said}")) from None
 
-    def answer(self, response: HttpResponse, what: str) -> dict[str, Any]:
-        """Return the JSON object of an answer that must be a success; raise what anything else means."""
-        return self.read(lambda: decoded(response), what)
+    def answer(self, response: HttpResponse, what: str, *, is_report: bool = False) -> dict[str, Any]:
+        """Return the JSON object of an answer that must be a success; raise what anything else means.
+
+        A token that is refused though it is new (another program may have asked for one) is a `ConnectionLost`: nothing
+        was done, and it may be tried again. `is_report` where it tells of an order, which may have failed itself.
+        """
+        if is_token_refused(response):
+            why = f"{what}: a new token was refused; it is tried again with another"
+            raise ConnectionLost(NAME, why, is_sent_unknown=False)
+        return self.read(lambda: decoded(response, is_report=is_report), what)
 
     def hidden(self, text: str) -> str:
         """Return a text without user, API key and tokens, however a URL or JSON would write them."""

@@ -22,6 +22,7 @@ class Heard:
         self._behind: set[str] = set()
         self._news = asyncio.Event()
         self._works: list[Callable[[], Awaitable[None]]] = []
+        self._closing: list[Callable[[], Awaitable[None]]] = []
 
     def hear(self, stream: str, count: int = 1) -> None:
         """Note that so many messages have been read, and all that follows of them been emitted."""
@@ -37,9 +38,18 @@ class Heard:
         """Have something awaited before each step."""
         self._works.append(work)
 
+    def after_step(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Have something awaited after each step, before it is handed on."""
+        self._closing.append(work)
+
     async def catch_up(self) -> None:
         """Await what is due before a step."""
         for work in self._works:
+            await work()
+
+    async def complete(self) -> None:
+        """Await what is due after a step."""
+        for work in self._closing:
             await work()
 
     @property

@@ -106,6 +106,7 @@ class LockStep:
             self._clock.set(at)
             if not await self._heard.until(said(answer)):
                 log.warning("%s: not all that the sandbox sent has come; a reconnect will bring it", at)
+            await self._heard.complete()
             await self._hand_on(at, self._hub.gathered())
             if following is None:
                 await self._completed(at)

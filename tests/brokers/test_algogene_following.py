@@ -11,7 +11,7 @@ from algogene_model import Venue
 from brokers.algogene.advancing import advance, questions, whose
 from brokers.algogene.diff import diff
 from brokers.algogene.following import Following, Kind, Part, Poll
-from brokers.algogene.reports import Deal, Query, Word
+from brokers.algogene.reports import Deal, Query, Trade, Word
 from framework.model import OrderStatus, Side
 
 
@@ -129,12 +129,30 @@ def test_an_order_of_several_parts_is_filled_when_all_are() -> None:
 
 
 def test_an_order_that_waits_for_its_remainder_is_not_filled() -> None:
-    """What is to be opened when a trade is gone has no id yet."""
+    """What is to be opened when a trade is gone has no id yet; three were closed, but one is what was to be sold."""
     parts = (Part("1", Kind.CLOSE, Decimal(3), Side.BUY), Part("", Kind.OPEN, Decimal(2), Side.BUY))
     poll = Poll(Venue().at, {}, {}, {}, (Deal("1", "x", True, Side.SELL, 3.0, 9.0, Venue().at),))
     after = advance({"c": Following("c", parts)}, poll)
-    assert [each.status for each in diff({}, after, poll.at)] == [OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED]
+    assert [each.status for each in diff({}, after, poll.at)] == [OrderStatus.NEW]
     assert questions(after, poll).queries == ()
+
+
+def test_trades_that_are_closed_against_each_other_are_told_as_their_net() -> None:
+    """Three sold at 9 and two bought back at 10 are one sold at 9, which has cost 2 more: the cash is exact."""
+    parts = (Part("1", Kind.CLOSE, Decimal(3), Side.BUY), Part("2", Kind.CLOSE, Decimal(2), Side.SELL))
+    at = Venue().at
+    deals = (Deal("1", "x", True, Side.SELL, 3.0, 9.0, at), Deal("2", "y", True, Side.BUY, 2.0, 10.0, at))
+    half = advance({"c": Following("c", parts)}, Poll(at, {}, {}, {"2": _trade("2")}, deals[:1]))
+    assert [each.status for each in diff({}, half, at)] == [OrderStatus.NEW]
+    [update] = diff(half, advance(half, Poll(at, {}, {}, {}, deals)), at)
+    assert update.fill is not None
+    assert (update.status, update.fill.quantity, update.fill.price, update.fill.commission) == (
+        OrderStatus.FILLED, 1.0, 9.0, 2.0,
+    )  # fmt: skip
+
+
+def _trade(trade_id: str) -> Trade:
+    return Trade(trade_id, "y", "XYZ", Side.SELL, 2.0, 10.0, Venue().at, None, None, None, 0.0)
 
 
 def test_a_run_that_goes_on_is_told_what_it_had_not_booked() -> None:
@@ -208,3 +226,17 @@ def test_a_close_belongs_to_one_order_alone() -> None:
 
     assert [closed(each) for each in (111, 110, 90, 80, 104, 96)] == ["tp", "tp", "sl", "sl", "tp", "sl"]
     assert [closed(each, asked) for each in (111, 104, 80)] == ["tp", "mine", "sl"]
+
+
+def test_what_was_booked_keeps_its_value_until_more_is_known() -> None:
+    """Two units of another part are known first, at another price: the third is told at what it cost."""
+    at = Venue().at
+    parts = (Part("1", Kind.CLOSE, Decimal(1), Side.SELL), Part("2", Kind.OPEN, Decimal(2), Side.BUY))
+    order = Following("c", parts, booked=(Decimal(2), Decimal("200.3")))
+    trade = replace(_trade("2"), side=Side.BUY, price=100.13)
+    first = advance({"c": order}, Poll(at, {}, {}, {"2": trade}))
+    assert diff({"c": order}, first, at) == []
+    deals = (Deal("1", "x", True, Side.BUY, 1.0, 100.15, at), Deal("2", "y", False, Side.BUY, 2.0, 100.13, at))
+    [update] = diff(first, advance(first, Poll(at, {}, {}, {"2": trade}, deals)), at)
+    assert update.fill is not None
+    assert (update.fill.quantity, update.fill.price) == (1.0, 100.11)

@@ -78,6 +78,8 @@ class Unheard:
 
     def before_step(self, work: Any) -> None: ...
 
+    def after_step(self, work: Any) -> None: ...
+
 
 @dataclass
 class Stage:

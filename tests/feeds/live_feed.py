@@ -47,6 +47,8 @@ class Heard:
 
     def before_step(self, work: Any) -> None: ...
 
+    def after_step(self, work: Any) -> None: ...
+
     def caught_up(self, stream: str) -> None:
         self.counts[stream] = self.sent[stream]
         self.caught.append(stream)

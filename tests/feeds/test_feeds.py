@@ -23,6 +23,14 @@ def test_a_name_that_is_not_there_is_an_attribute_error():
 
 def test_every_name_offered_has_its_place():
     """`__all__` is sorted and says what a `from feeds import` may name."""
-    names = ["AlpacaBars", "AlphaHubConnection", "AlphaHubSignals", "FileBars", "SampleBars", "SampleSignals"]
+    names = [
+        "AlgogeneBars",
+        "AlpacaBars",
+        "AlphaHubConnection",
+        "AlphaHubSignals",
+        "FileBars",
+        "SampleBars",
+        "SampleSignals",
+    ]
     assert feeds.__all__ == sorted(feeds.__all__) == names
     assert (feeds.SampleBars.__module__, feeds.FileBars.__module__) == ("feeds.sample", "feeds.files")

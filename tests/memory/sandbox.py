@@ -13,6 +13,7 @@ from aiohttp import web
 from memory.loop import LoopClock
 
 from brokers.algogene.sandbox import Algogene
+from brokers.algogene.settings import Settings as AlgogeneSettings
 from brokers.alpaca.book import Book
 from brokers.alpaca.sandbox import AlpacaTrading
 from brokers.alpaca.settings import Settings
@@ -58,7 +59,9 @@ class MemorySandbox:
         splits: Iterable[Split] = (),
         signals: Iterable[Publication] = (),
         limit: int | None = None,
+        traded: AlgogeneSettings | None = None,
     ) -> None:
+        self._traded = traded
         self._signals = tuple(signals)
         also = [each.at for each in self._signals]
         bars = source or sample(SYMBOLS, DAY, seed)
@@ -98,7 +101,7 @@ class MemorySandbox:
         return self.trading.routes()
 
     def _algogene(self, market: Market) -> list[web.RouteDef]:
-        self.algogene = Algogene(market)
+        self.algogene = Algogene(market, self._traded)
         return self.algogene.routes()
 
     @property

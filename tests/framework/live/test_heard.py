@@ -58,3 +58,24 @@ def test_a_stream_that_came_up_counts_from_what_was_sent_by_then() -> None:
         return await heard.until({"trade_updates": 8})
 
     assert run(steps()) is True
+
+
+def test_what_is_due_after_a_step_is_awaited_in_its_order() -> None:
+    """A bar that is over, then the orders of a venue that has to be asked; what is due before a step is apart."""
+
+    async def steps():
+        heard, done = Heard(VirtualClock()), []
+
+        def work(name):
+            async def run():
+                done.append(name)
+
+            return run
+
+        heard.before_step(work("before"))
+        heard.after_step(work("bars"))
+        heard.after_step(work("orders"))
+        await heard.complete()
+        return done
+
+    assert run(steps()) == ["bars", "orders"]
