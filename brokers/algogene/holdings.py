@@ -44,16 +44,16 @@ class Holdings:
             self._instruments |= await self._line.insist(lambda: meta_instruments(session, (symbol,)), tries)
         return self._instruments[symbol]
 
-    async def lots(self, symbol: str, position: float) -> tuple[Lot, ...]:
+    async def lots(self, symbol: str, position: float, tries: int | None = None) -> tuple[Lot, ...]:
         """Return the session's open trades of a symbol, the oldest first, but those that are being closed or opened.
 
         A close would take along what of an order fills meanwhile. They are asked for where there may be any: what was
-        known with the last poll may have gone. Raise `AuthenticationError`.
+        known with the last poll may have gone. Raise `AuthenticationError`, after `tries` `VenueError`.
         """
         if not position and not self._may_hold(symbol):
             return ()
-        instrument = await self.instrument(symbol)
-        self._opened = await self._line.insist(lambda: opened_trades(self._line.endpoint))
+        instrument = await self.instrument(symbol, tries)
+        self._opened = await self._line.insist(lambda: opened_trades(self._line.endpoint), tries)
         own = [each for each in self._of(symbol) if not self._is_moving(each)]
         return tuple(Lot(each.trade_id, units_of(each.signed, instrument)) for each in own)
 

@@ -137,9 +137,10 @@ class AlgogeneDesk:
 
     async def _planned(self, group: OrderGroup) -> Plan:
         """Plan an order, follow it, and have it on the disk before anything leaves: nothing waits in between."""
-        request = group.orders[0]
-        instrument = await self._holdings.instrument(request.symbol, tries=None if group.is_exit else TRIES)
-        lots = await self._holdings.lots(request.symbol, group.position) if self._nets(group) else ()
+        symbol = group.orders[0].symbol
+        tries = None if group.is_exit else TRIES  # an entry that cannot be sent now is not wanted later
+        instrument = await self._holdings.instrument(symbol, tries)
+        lots = await self._holdings.lots(symbol, group.position, tries) if self._nets(group) else ()
         plan = planned(group, lots, instrument, self._habits.way, self._levelled)
         self._telling.follow(following(plan), plan.request)
         return plan

@@ -8,12 +8,16 @@ import pytest
 from algogene_desk import PRICES, Scripted, backtested, book, lived, net, rows, served, stop
 from backtrader import Order
 
+from brokers.algogene import holdings
+from brokers.algogene.protocol import Endpoint
 from brokers.algogene.sending import Sending
 from brokers.algogene.telling import Telling
+from brokers.algogene.trading import TRIES
 from brokers.algogene.wishes import Wishes
 from framework import Live
 from framework.app.sandbox import Sandbox
 from framework.engine.live_broker import LiveBroker
+from framework.errors import ConnectionLost
 from framework.model import OrderStatus, OrderUpdate
 
 SCRIPT: dict[int, Any] = {1: lambda s: s.buy(size=2), 4: lambda s: s.close()}
@@ -208,3 +212,25 @@ def served_position() -> Any:
     with served() as sandbox:
         lived(sandbox, {1: lambda s: s.buy(size=2), 3: stop})
         yield sandbox
+
+
+def test_an_entry_that_cannot_be_planned_now_is_not_sent_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is held cannot be found out: an entry is rejected, and an exit waits until it can."""
+    usual = holdings.opened_trades
+    left = iter(range(2 * TRIES - 1))
+
+    def failing(endpoint: Endpoint) -> Any:
+        if next(left, None) is not None:
+            raise ConnectionLost("ALGOGENE", "the line is down")
+        return (yield from usual(endpoint))
+
+    def broken(strategy: Scripted) -> list[Any]:
+        monkeypatch.setattr(holdings, "opened_trades", failing)
+        return [strategy.buy(size=1), strategy.close()]
+
+    with served() as sandbox:
+        live = lived(sandbox, {1: lambda s: s.buy(size=2), 3: broken})
+        assert live.strategy.story("b") == ["Submitted", "Rejected"]
+        assert "the order was not sent" in live.strategy.reasons[0]
+        assert live.strategy.story("c")[-1] == "Completed"
+        assert net(sandbox) == 0
