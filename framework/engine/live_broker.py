@@ -195,7 +195,7 @@ class LiveBroker(RuledBroker):
     def _made(self, orders: Sequence[Any]) -> tuple[OrderGroup, Sequence[Any]]:
         requests = []
         for order in orders:
-            client_order_id = self._named(order)
+            client_order_id = self._order_id(order)
             self._orders[client_order_id], self._ids[order.ref] = order, client_order_id
             self._pchildren.pop(order.ref, None)
             requests.append(order_request(order, symbol_of(order.data), client_order_id))
@@ -204,7 +204,7 @@ class LiveBroker(RuledBroker):
         self.restraint.note_sent(kind(orders), orders)
         return OrderGroup(tuple(requests), kind(orders), self.getposition(orders[0].data).size), orders
 
-    def _named(self, order: Any) -> str:
+    def _order_id(self, order: Any) -> str:
         """Return an order's client order id: of the name that the strategy gave it, or of its number."""
         if name := order.info.get("name"):
             return str(NamedOrderId(self._session, name))

@@ -34,6 +34,9 @@ def resume(broker: LiveBroker, strategy: Any, datas: Iterable[LiveData], past: P
             if isinstance(name := parsed(ticket.client_order_id), NamedOrderId):
                 order.addinfo(name=name.name)
                 broker.named[name.name] = order.ref
+            if ticket.holdtime:
+                order.addinfo(holdtime=ticket.holdtime)
+                broker.resume_hold(order, ticket.client_order_id)
             order.submit(broker)
         groups.append((intent.group.kind, made))
     for step in past.steps:

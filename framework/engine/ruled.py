@@ -14,6 +14,7 @@ from typing import Any
 
 import backtrader as bt
 
+from framework.engine.holding import OVER, Holds, hold_name
 from framework.engine.signal_data import is_signals
 from framework.engine.translate import order_request, order_type, symbol_of, time_in_force
 from framework.errors import ConfigError
@@ -30,7 +31,7 @@ class RuledBroker(bt.brokers.BackBroker):
 
     Orders on a feed's warm-up bars are refused; `rules` may be None. `buy(..., name="a1b2")` names an order: a second
     one of that name is refused, live in every run of the session, unless the first was rejected. The exits of a
-    bracket so named are "a1b2s" and "a1b2t".
+    bracket so named are "a1b2s" and "a1b2t". `buy(..., holdtime=60)` closes what it opened after so many seconds.
     """
 
     params = (("rules", None),)
@@ -46,6 +47,7 @@ class RuledBroker(bt.brokers.BackBroker):
         """The names of orders that were taken, and their refs; one that is rejected gives its name back."""
         self._is_overruled = False
         self._has_signals: bool | None = None
+        self._holds = Holds(self._end_hold)
 
     @contextmanager
     def overruling(self) -> Iterator[None]:
@@ -97,7 +99,29 @@ class RuledBroker(bt.brokers.BackBroker):
             self._has_signals = any(is_signals(data) for data in order.owner.datas)
         if self._has_signals:
             order.sent_at = _now(order.owner)
+        self.hold(order)
         return super().submit(order, check)
+
+    def hold(self, order: Any) -> None:
+        """Close what an order opens after its hold time, where it has one."""
+        self._holds.take(order, hold_name(self._order_id(order)))
+
+    def resume_hold(self, order: Any, order_id: str) -> None:
+        """Go on with the hold of an earlier run's order."""
+        self._holds.take(order, hold_name(order_id))
+
+    def _order_id(self, order: Any) -> str:
+        return f"run-1-{order.ref}"
+
+    def _end_hold(self, owner: Any, data: Any, size: float, name: str) -> None:
+        if name not in self.named:
+            with self.overruling():
+                send = self.buy if size > 0 else self.sell
+                send(owner, data, abs(size), exectype=bt.Order.Market, name=name, closing=OVER)
+
+    def is_idle(self) -> bool:
+        """Return whether the lean engine may leave a bar out."""
+        return not self._holds and bool(super().is_idle())  # the lean engine's own, put behind this one
 
     def notify(self, order: Any) -> None:
         """Tell of an order. What is rejected has come to nothing, and may be asked for again under its name."""
@@ -162,6 +186,8 @@ class RuledBroker(bt.brokers.BackBroker):
         An order for the day ends with the session, not with the next one's first bar: its venue does that.
         """
         super().next()
+        if self._holds:
+            self._look_at_holds()
         if self.p.rules is not None and any(order.valid for order in self.pending):
             for order in [each for each in self.pending if self._is_over(each)]:
                 if order in self.pending:  # none before it has taken it out
@@ -170,6 +196,9 @@ class RuledBroker(bt.brokers.BackBroker):
                     self.notify(order)
                     self._ococheck(order)
                     self._bracketize(order, cancel=True)
+
+    def _look_at_holds(self) -> None:
+        self._holds.look(_now(self._holds.owner), lambda data: float(self.getposition(data).size))
 
     def _date(self, order: Any) -> None:
         """Let an order for the day end with its exchange's session; Backtrader keeps it to midnight, or for ever.

@@ -8,6 +8,7 @@ from typing import Any
 
 import backtrader as bt
 
+from framework.engine.holding import seconds_of
 from framework.model import GroupKind
 
 
@@ -27,6 +28,7 @@ class Ticket:
     tradeid: int
     trailamount: float | None
     trailpercent: float | None
+    holdtime: float | None = None
 
     @classmethod
     def of(cls, order: Any, ids: Mapping[int, str]) -> Ticket:
@@ -44,6 +46,7 @@ class Ticket:
             tradeid=order.tradeid,
             trailamount=order.trailamount,
             trailpercent=order.trailpercent,
+            holdtime=seconds_of(order.info.holdtime) if order.info.get("holdtime") else None,
         )
 
     def body(self) -> dict[str, Any]:
