@@ -145,8 +145,8 @@ def prepared(given: Mapping[str, Any]) -> Prepared:
     _check_engine(given["engine"])
     end = at_close_of(given["at_close"], given["before_close"], sources)
     zone = zone_named(tz) if isinstance(tz, str) else tz
-    how: tuple[Any, ...] = (given["sizer"], given["analyzers"], zone, given["quicknotify"])
-    piece = Piece(strategy, chosen, given["venue"], *costs, *how, at_close=end)
+    who, how = (strategy, chosen, given["venue"]), (given["sizer"], given["analyzers"])
+    piece = Piece(*who, *costs, *how, tz=zone, quicknotify=given["quicknotify"], at_close=end)
     return Prepared(piece, sources, signals, longer, given["warmup"])
 
 
