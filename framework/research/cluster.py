@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import itertools
 import threading
-from collections.abc import Iterator, Sequence
-from typing import Any
+import time
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any, TypeVar
 
-from framework.errors import ConfigError
-from framework.research.executors import MOST_DEATHS, died
+from framework.errors import ConfigError, SwitchbackError
 from framework.research.job import Job
 from framework.research.rows import failed, one_line
 from framework.research.shipping import Packed, packed, unpacked
 
+T = TypeVar("T")
+Rows = Generator[tuple[int, str], None, T]
+
 _AHEAD = 4
 """Runs on their way for each thread of the cluster: none waits for work, and little is lost with the driver."""
+
+_LOOK, _PATIENCE = 5.0, 120.0
+"""Seconds between looks at whether there are workers, and how long a cluster may be without any."""
 
 _ALONE = threading.Lock()
 """Runs of one process take turns: Backtrader is not made for threads, and they would not be faster."""
@@ -23,8 +31,8 @@ _ALONE = threading.Lock()
 class Cluster:
     """The workers that a `distributed.Client` leads to; see `Executor`.
 
-    A worker that dies is Dask's to replace, and its runs to hand out again. What died with too many is a row with
-    an error. Where the job itself went down with its last holder, it is sent anew.
+    A worker that dies is Dask's to replace, and its runs to hand out again. Those that Dask gives up are made again
+    one at a time: which of them is at fault is then known.
     """
 
     def __init__(self, client: Any) -> None:
@@ -33,41 +41,57 @@ class Cluster:
         self._client = client
 
     def rows(self, job: Job, numbers: Sequence[int]) -> Iterator[tuple[int, str]]:
-        each, left = packed(job), dict.fromkeys(numbers)
-        for _ in range(MOST_DEATHS):
-            for number, row in self._round(each, list(left)):
-                del left[number]
-                yield number, row
-            if not left:
-                return
-        yield from ((number, failed(died("the cluster lost it"))) for number in left)
+        shared, left = self._shared(packed(job)), list(numbers)
+        while left:
+            lost, left = yield from self._round(shared, left)
+            for number in lost:
+                yield from self._alone(shared, number)
 
-    def _round(self, each: Packed, numbers: list[int]) -> Iterator[tuple[int, str]]:
-        """Yield rows; what was lost on the way is left out."""
-        from distributed import as_completed
+    def _shared(self, each: Packed) -> Any:
+        """Return the job as what the cluster can make again: what is scattered is gone with the last that held it."""
+        import dask
 
-        (shared,) = self._client.scatter([each], broadcast=True, hash=False)
-        waiting = iter(numbers)
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TiB"}):
+            return self._client.submit(_same, each, pure=False)
+
+    def _alone(self, shared: Any, number: int) -> Rows[None]:
+        lost, _ = yield from self._round(shared, [number])
+        if lost:
+            yield number, failed("its worker died each time, and Dask gave it up")
+
+    def _round(self, shared: Any, numbers: Sequence[int]) -> Rows[tuple[list[int], list[int]]]:
+        """Yield rows until some are given up; return those, and those that were not sent."""
+        waiting, lost = iter(numbers), list[int]()
         number_of: dict[Any, int] = {}
-        coming: Any = as_completed()  # type: ignore[no-untyped-call]
+        ahead = _AHEAD * max(1, sum(self._client.nthreads().values()))
         try:
-            for _ in range(_AHEAD * max(1, sum(self._client.nthreads().values()))):
-                self._send(shared, waiting, number_of, coming)
-            for future in coming:
-                number = number_of.pop(future)
-                row = _came(future)
-                self._send(shared, waiting, number_of, coming)
-                if row is not None:
-                    yield number, row
+            while True:
+                for number in () if lost else itertools.islice(waiting, ahead - len(number_of)):
+                    number_of[self._client.submit(_row, shared, number, pure=False)] = number
+                if not number_of:
+                    return lost, list(waiting)
+                for future in self._ended(list(number_of)):
+                    number, row = number_of.pop(future), _came(future)
+                    if row is None:
+                        lost.append(number)
+                    else:
+                        yield number, row
         finally:
             self._client.cancel(list(number_of))
 
-    def _send(self, shared: Any, waiting: Iterator[int], number_of: dict[Any, int], coming: Any) -> None:
-        number = next(waiting, None)
-        if number is not None:
-            future = self._client.submit(_row, shared, number, pure=False)
-            number_of[future] = number
-            coming.add(future)
+    def _ended(self, futures: list[Any]) -> list[Any]:
+        """Wait until some are no longer on their way, and return them; raise where nobody is left to work on them."""
+        from distributed import wait
+
+        seen = time.monotonic()
+        while not (ended := [each for each in futures if each.status != "pending"]):
+            with contextlib.suppress(TimeoutError):
+                wait(futures, timeout=_LOOK, return_when="FIRST_COMPLETED")  # type: ignore[no-untyped-call]
+            if self._client.nthreads():
+                seen = time.monotonic()
+            elif time.monotonic() - seen > _PATIENCE:
+                raise SwitchbackError(f"the Dask cluster has had no worker for {_PATIENCE:.0f} s; start some")
+        return ended
 
 
 def _came(future: Any) -> str | None:
@@ -77,14 +101,18 @@ def _came(future: Any) -> str | None:
     if future.status == "finished":
         row: str = future.result()
         return row
-    if future.status != "error":  # cancelled or lost: what it needed is gone
+    if future.status != "error":  # cancelled, or lost with all that held it
         return None
     error = future.exception()
-    if isinstance(error, KilledWorker):
-        return failed(died("Dask gave it up"))
+    if isinstance(error, KilledWorker):  # it died with too many, perhaps in the company of the one at fault
+        return None
     raise ConfigError(
         f"a worker of the cluster cannot begin: {one_line(error)}; it needs Switchback, and what the strategy imports"
     )
+
+
+def _same(each: Packed) -> Packed:
+    return each
 
 
 def _row(each: Packed, number: int) -> str:

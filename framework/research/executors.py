@@ -14,18 +14,9 @@ class Executor(Protocol):
     def rows(self, job: Job, numbers: Sequence[int]) -> Iterator[tuple[int, str]]:
         """Yield the number and the row of each run asked for, as they come; closing the iterator ends the work.
 
-        A run whose worker dies is made again, and is a row with an error where that happens `MOST_DEATHS` times.
+        A run whose worker dies is made again, and is a row with an error where that happens each time.
         Raise `ConfigError` where no worker can make any run.
         """
-
-
-MOST_DEATHS = 3
-"""How many workers a run may take with it; each time it was alone in its worker."""
-
-
-def died(why: str) -> str:
-    """Return the error of a run whose workers died."""
-    return f"its worker died {MOST_DEATHS} times ({why})"
 
 
 class InProcess:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class Job:
     """Runs of one strategy over the same bars, one for each parameter set.
 
-    `how` holds `run`'s other keywords, and `fixed` the parameters that all sets have.
+    `how` holds `run`'s other keywords, and `fixed` the parameters that all sets have. `code` is the digest of the
+    strategy's code where a worker imports it by its name, for it must find the same; else it is empty.
     """
 
     strategy: type[bt.Strategy]
@@ -30,6 +31,7 @@ class Job:
     how: Mapping[str, Any]
     fixed: Parameters
     sets: Sequence[Parameters]
+    code: str = ""
 
     def result(self, number: int) -> Result:
         """Make a run: `run` itself, over the bars that were loaded."""

@@ -20,13 +20,15 @@ from tempfile import TemporaryDirectory
 from typing import IO
 
 from framework.errors import ConfigError
-from framework.research.executors import MOST_DEATHS, died
 from framework.research.job import Job
 from framework.research.rows import failed
 from framework.research.shipping import packed, written
 from framework.research.worker import READY
 
 Done = SimpleQueue["tuple[int, str] | Exception"]
+
+_MOST_DEATHS = 3
+"""How many workers a run may take with it; each time it is alone in its worker."""
 
 
 def cores() -> int:
@@ -113,10 +115,10 @@ class _Crew:
 
     def _lost(self, number: int, why: str) -> None:
         self._deaths[number] += 1  # only one thread at a time has a run
-        if self._deaths[number] < MOST_DEATHS:
+        if self._deaths[number] < _MOST_DEATHS:
             self._todo.put(number)
         else:
-            self._done.put((number, failed(died(why))))
+            self._done.put((number, failed(f"its worker died {_MOST_DEATHS} times ({why})")))
 
     def _started(self) -> Worker:
         worker = Worker(self._folder)
@@ -124,6 +126,7 @@ class _Crew:
         if self._over.is_set():
             worker.kill()  # `end` may not have seen it
         elif wrong := worker.wrong():
+            self._ended(worker)
             raise ConfigError(
                 f"a worker cannot begin: {wrong}; put what it needs where it can be imported, or use workers=1"
             )
@@ -141,8 +144,9 @@ class Worker:
         code = (
             f"import sys; sys.path[:] = {sys.path!r}; from framework.research.worker import main; main({str(folder)!r})"
         )
+        optimized = ["-" + "O" * sys.flags.optimize] if sys.flags.optimize else []
         self._process = subprocess.Popen(
-            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="ascii"
+            [sys.executable, *optimized, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="ascii"
         )
 
     def wrong(self) -> str:

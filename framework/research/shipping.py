@@ -14,7 +14,7 @@ import mmap
 import pickle
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 from types import ModuleType
@@ -24,11 +24,12 @@ import cloudpickle
 from backtrader.metabase import MetaParams
 
 from framework.errors import ConfigError
+from framework.research.fingerprint import code_digest
 from framework.research.job import Job
 from framework.research.rows import one_line
 
 _ALIGN = 64
-_MADE = frozenset({"params", "p", "lines", "plotinfo", "plotlines", "alias", "__dict__", "__weakref__", "_indcol"})
+_MADE = frozenset({"params", "p", "lines", "plotinfo", "plotlines", "linealias", "__dict__", "__weakref__", "_indcol"})
 """What the metaclasses make anew, and what no class statement holds."""
 
 
@@ -46,7 +47,7 @@ def packed(job: Job) -> Packed:
     file, buffers = io.BytesIO(), list[pickle.PickleBuffer]()
     try:
         with _by_value(_nameless()):
-            _Pickler(file, protocol=5, buffer_callback=buffers.append).dump(job)
+            _Pickler(file, protocol=5, buffer_callback=buffers.append).dump(_marked(job))
     except Exception as error:
         raise ConfigError(
             f"{job.strategy.__name__} and what it runs with cannot be sent to a worker ({one_line(error)}); "
@@ -60,9 +61,16 @@ def packed(job: Job) -> Packed:
 
 
 def unpacked(each: Packed) -> Job:
-    """Return the job, its arrays where they are."""
+    """Return the job, its arrays where they are; raise `ConfigError` where its strategy is another one here."""
     job: Job = pickle.loads(each.code, buffers=each.arrays)
+    if job.code and job.code != code_digest(job.strategy):
+        name, module = job.strategy.__name__, job.strategy.__module__
+        raise ConfigError(f"{name} is not as it was imported, {module} has changed since; import it anew")
     return job
+
+
+def _marked(job: Job) -> Job:
+    return replace(job, code=code_digest(job.strategy)) if is_importable(job.strategy) else job
 
 
 def written(each: Packed, folder: Path) -> None:
@@ -113,8 +121,8 @@ def _statement(each: Any) -> tuple[Any, str, tuple[type, ...], dict[str, Any]]:
     own = lines._getlines()[len(lines._getlinesbase()) :] if lines is not None else ()
     body = {"__module__": each.__module__, "__qualname__": each.__qualname__, "__doc__": each.__doc__}
     body |= {"params": _pairs(each, "params")} | ({"lines": tuple(own)} if own else {})
-    plot = _pairs(each, "plotinfo")
-    return type(each), each.__name__, each.__bases__, body | ({"plotinfo": plot} if plot else {})
+    told = {name: pairs for name in ("plotinfo", "linealias") if (pairs := _pairs(each, name))}
+    return type(each), each.__name__, each.__bases__, body | told
 
 
 def _pairs(each: Any, name: str) -> dict[str, Any]:

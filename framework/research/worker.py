@@ -36,6 +36,7 @@ def _work(folder: Path, asked: io.TextIOWrapper, answers: io.TextIOWrapper) -> N
         job = opened(folder)
     except Exception as error:
         print(one_line(error), file=answers, flush=True)
+        asked.read()  # until the driver has read it, and ends; others may still begin
         return
     print(READY, file=answers, flush=True)
     gc.collect()
