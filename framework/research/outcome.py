@@ -27,6 +27,13 @@ KEYS = tuple(key for group in FIGURES.values() for key, _, _ in group)
 _SHOWN = ("total_return", "sharpe", "max_drawdown", "trades")
 
 
+def figure(name: str) -> str:
+    """Return a figure's name; raise `ConfigError` where there is none such."""
+    if name not in (*KEYS, "fills"):
+        raise ConfigError(f"by={name!r} is no figure{nearest(name, KEYS)}; such as sharpe, total_return, final_equity")
+    return name
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Sweep:
     """The runs of a sweep, in the order of its grid. `parameters` are the names that were swept."""
@@ -78,20 +85,12 @@ class Sweep:
 
     def ranked(self, by: str = "sharpe", *, smallest: bool = False) -> pd.DataFrame:
         """Return the table from the greatest figure down, without the runs that do not have it."""
-        known = self.table.dropna(subset=[self.figure(by)])
+        known = self.table.dropna(subset=[figure(by)])
         known = known[known["error"] == ""]
         if known.empty:
-            failed = next((each.error for each in self.rows if each.error), f"no run has a {by}")
+            failed = next((each.error for each in self.rows if each.error), "no run has it; try total_return")
             raise ConfigError(f"there is no best run by {by}: {failed}")
         return known.sort_values(by, ascending=smallest, kind="stable")
-
-    def figure(self, name: str) -> str:
-        """Return a figure's name; raise `ConfigError` where there is none such."""
-        if name not in (*KEYS, "fills"):
-            raise ConfigError(
-                f"by={name!r} is no figure{nearest(name, KEYS)}; such as sharpe, total_return, final_equity"
-            )
-        return name
 
     def plot(self, by: str = "sharpe", over: str | Sequence[str] | None = None) -> Figure:
         """Draw a figure over one parameter as a line, over two as a heat map.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -13,9 +13,7 @@ from framework.errors import ConfigError
 from framework.figures import FIGURES
 from framework.panels import GREY, INK, style
 from framework.picture import Picture
-
-if TYPE_CHECKING:
-    from framework.research.outcome import Sweep
+from framework.research.outcome import Sweep, figure
 
 _LABELS = {key: label for group in FIGURES.values() for key, label, _ in group} | {"fills": "Fills"}
 _COLOURS = matplotlib.colormaps["viridis"]
@@ -27,11 +25,11 @@ _MOST_NUMBERS = 200
 def picture(sweep: Sweep, by: str, over: str | Sequence[str] | None) -> Picture:
     """Draw a sweep; see `Sweep.plot`."""
     names = _names(sweep, over)
-    values = _values(sweep.table, sweep.figure(by), [sweep.column(each) for each in names])
-    figure = Picture(figsize=(8, 4.5 if len(names) == 1 else 6), facecolor="white", dpi=100, layout="constrained")
-    ax = figure.add_subplot()
+    values = _values(sweep.table, figure(by), [sweep.column(each) for each in names])
+    drawn = Picture(figsize=(8, 4.5 if len(names) == 1 else 6), facecolor="white", dpi=100, layout="constrained")
+    ax = drawn.add_subplot()
     style(ax)
-    (_line if len(names) == 1 else _map)(figure, ax, values)
+    (_line if len(names) == 1 else _map)(drawn, ax, values)
     ax.set_xlabel(names[-1], color=GREY, parse_math=False)
     rest = len(sweep.parameters) - len(names)
     median = f", median over {', '.join(each for each in sweep.parameters if each not in names)}" if rest else ""
@@ -40,7 +38,7 @@ def picture(sweep: Sweep, by: str, over: str | Sequence[str] | None) -> Picture:
     )
     if len(names) == 2:
         ax.set_ylabel(names[0], color=GREY, parse_math=False)
-    return figure
+    return drawn
 
 
 def _names(sweep: Sweep, over: str | Sequence[str] | None) -> list[str]:
@@ -80,7 +78,7 @@ def _line(_: Picture, ax: Any, values: pd.Series) -> None:
     ax.tick_params(axis="x", labelcolor=GREY, length=0)
 
 
-def _map(figure: Picture, ax: Any, values: pd.Series) -> None:
+def _map(whole: Picture, ax: Any, values: pd.Series) -> None:
     cells = values.unstack()
     drawn = ax.imshow(cells.to_numpy(), cmap=_COLOURS, aspect="auto", origin="lower", interpolation="nearest")
     ax.grid(False)
@@ -88,7 +86,7 @@ def _map(figure: Picture, ax: Any, values: pd.Series) -> None:
     _ticks(ax.set_xticks, list(cells.columns))
     _ticks(ax.set_yticks, list(cells.index))
     ax.tick_params(labelcolor=GREY, length=0)
-    figure.colorbar(drawn, ax=ax, pad=0.02).ax.tick_params(labelsize=9, labelcolor=GREY, length=0)
+    whole.colorbar(drawn, ax=ax, pad=0.02).ax.tick_params(labelsize=9, labelcolor=GREY, length=0)
     if cells.size <= _MOST_NUMBERS:
         _numbers(ax, cells.to_numpy(), drawn)
 
