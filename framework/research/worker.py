@@ -7,7 +7,6 @@ standard error.
 from __future__ import annotations
 
 import contextlib
-import gc
 import io
 import os
 import shutil
@@ -30,6 +29,7 @@ def main(folder: str) -> None:
 
 
 def _work(folder: Path, asked: io.TextIOWrapper, answers: io.TextIOWrapper) -> None:
+    from framework.research.executors import tidied
     from framework.research.shipping import opened
 
     try:
@@ -39,11 +39,10 @@ def _work(folder: Path, asked: io.TextIOWrapper, answers: io.TextIOWrapper) -> N
         asked.read()  # until the driver has read it, and ends; others may still begin
         return
     print(READY, file=answers, flush=True)
-    gc.collect()
-    gc.freeze()  # what is there stays: to look at it after each run would cost more than what it leaves
-    for line in asked:
-        print(job.row(int(line)), file=answers, flush=True)
-        gc.collect()  # lines and orders of a run refer to one another: they go now, not when chance has it
+    with tidied() as tidy:
+        for line in asked:
+            print(job.row(int(line)), file=answers, flush=True)
+            tidy()
 
 
 def _private() -> tuple[io.TextIOWrapper, io.TextIOWrapper]:
