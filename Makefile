@@ -30,3 +30,4 @@ bench:  ## ratios against peers and floors; the peers come with `pip install -e 
 	$(PYTHON) benchmarks/limits.py
 	$(PYTHON) benchmarks/soak.py --quick
 	$(PYTHON) benchmarks/signals.py
+	$(PYTHON) benchmarks/sweep.py

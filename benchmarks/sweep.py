@@ -11,6 +11,7 @@ only where so many cores are free: the load of the machine is printed beside the
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import importlib.util
 import os
@@ -19,7 +20,6 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import backtrader as bt
@@ -96,19 +96,19 @@ def bare(columns: Columns) -> Swept:
     return lambda periods: [one(each) for each in periods]
 
 
-@contextmanager
+@contextlib.contextmanager
 def watched() -> Iterator[dict[int, list[int]]]:
     """Take down what memory (bytes) each child has, ten times a second."""
     seen: dict[int, list[int]] = {}
+    before = {each.pid for each in psutil.Process().children()}
     over = threading.Event()
 
     def watch() -> None:
         while not over.wait(0.1):
             for each in psutil.Process().children():
-                try:
-                    seen.setdefault(each.pid, []).append(each.memory_info().rss)
-                except psutil.Error:
-                    continue
+                with contextlib.suppress(psutil.Error):
+                    if each.pid not in before:
+                        seen.setdefault(each.pid, []).append(each.memory_info().rss)
 
     onlooker = threading.Thread(target=watch, daemon=True)
     onlooker.start()

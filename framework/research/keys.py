@@ -28,10 +28,10 @@ def keys(job: Job, loaded: Loaded, given: Mapping[str, Any]) -> list[str]:
     how = {name: value for name, value in given.items() if name not in _NOT_THE_RUN}
     how["venue"] = job.how.get("venue")
     common = digest(job.strategy, how, _signals(loaded.signals), [_bars(each) for each in loaded.bars], versions())
-    defaults = dict(job.strategy.params._getitems())
+    fixed = {**dict(job.strategy.params._getitems()), **given.get("more_params", {}), **job.fixed}
     warm = functools.cache(lambda at, warmup: _warm(loaded.bars[at], warmup))
     return [
-        digest(common, {**defaults, **job.fixed, **params}, [warm(at, each) for at, each in enumerate(asked)])
+        digest(common, {**fixed, **params}, [warm(at, each) for at, each in enumerate(asked)])
         for params, asked in zip(job.sets, loaded.asked, strict=True)
     ]
 

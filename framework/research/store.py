@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from framework.errors import ConfigError
+from framework.errors import ConfigError, SwitchbackError
 from framework.page import PathLike
 
 _OURS = 0x53575253  # "SWRS", in the file's header
@@ -31,6 +31,7 @@ PRAGMA application_id = {_OURS};
 PRAGMA user_version = {_VERSION};
 COMMIT;
 """
+_KEEP = "INSERT OR REPLACE INTO rows (key, strategy, parameters, row) VALUES (?, ?, ?, ?)"
 
 
 class Store:
@@ -51,10 +52,10 @@ class Store:
 
     def keep(self, key: str, strategy: str, parameters: str, row: str) -> None:
         """Write a row, now; `strategy` and `parameters` are for who looks into the file."""
-        self._database.execute(
-            "INSERT OR REPLACE INTO rows (key, strategy, parameters, row) VALUES (?, ?, ?, ?)",
-            (key, strategy, parameters, row),
-        )
+        try:
+            self._database.execute(_KEEP, (key, strategy, parameters, row))
+        except sqlite3.Error as error:
+            raise SwitchbackError(f"the store cannot be written ({error}); what is in it stays") from error
 
 
 @contextmanager

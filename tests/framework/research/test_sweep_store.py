@@ -18,7 +18,7 @@ from swept import DAY, Dip, counted
 from brokers import AlpacaVenue
 from feeds import SampleBars
 from framework import sweep
-from framework.errors import ConfigError
+from framework.errors import ConfigError, SwitchbackError
 from framework.research.outcome import Sweep
 
 
@@ -61,6 +61,7 @@ OTHERS: list[dict[str, Any]] = [
     {"commission": 0.001},
     {"cash": 99_999},
     {"sizer": 3},
+    {"lot": 4},
     {"venue": AlpacaVenue()},
     {"warmup": 60},
     {"resample": ["5Min"]},
@@ -158,6 +159,17 @@ def until(is_so: Any, patience: float = 60) -> None:
     while not is_so():
         assert time.monotonic() < ends, "it did not come about"
         time.sleep(0.005)
+
+
+def test_a_store_that_cannot_be_written_ends_the_sweep(begun: Path) -> None:
+    """What was kept stays; nothing is computed only to be lost."""
+    swept_into(begun)
+    with sqlite3.connect(begun.parent / "store") as database:
+        database.execute("CREATE TRIGGER full BEFORE INSERT ON rows BEGIN SELECT RAISE(ABORT, 'disk is full'); END")
+    database.close()
+    with pytest.raises(SwitchbackError, match=r"cannot be written \(disk is full\)"):
+        swept_into(begun, grid={"period": [3, 6, 7]})
+    assert counted(begun) == 4
 
 
 def test_another_kind_of_file_is_left_alone(tmp_path: Path) -> None:
