@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from swept import DAY, Dip
 
 from framework import sweep
-from framework.errors import ConfigError
+from framework.errors import ConfigError, SwitchbackError
 from framework.research.cluster import Cluster
 from framework.research.rows import row
 
@@ -26,52 +27,67 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A cluster of one worker process on this machine, with two threads."""
-    folder = str(tmp_path_factory.mktemp("dask"))
-    options = {"n_workers": 1, "threads_per_worker": 2, "dashboard_address": None, "local_directory": folder}
+@contextmanager
+def cluster_of(workers: int, failures: int, folder: Path) -> Iterator[Any]:
+    """Lead to so many worker processes on this machine; Dask gives a run up after so many deaths and one."""
+    options = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None, "local_directory": str(folder)}
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 1}),  # each costs a second
+        dask.config.set({"distributed.scheduler.allowed-failures": failures}),
         distributed.LocalCluster(silence_logs=logging.CRITICAL, **options) as cluster,
         distributed.Client(cluster) as client,
     ):
         yield client
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster that Dask could not bring back is an error soon."""
+    monkeypatch.setattr("framework.research.cluster._PATIENCE", 20.0)
+
+
 GRID = {"period": range(3, 9), "mishap": ["", "init"]}
 
 
-def test_the_table_is_the_same_from_a_cluster(client: Any) -> None:
+def test_the_table_is_the_same_from_a_cluster(tmp_path: Path) -> None:
     """Hash for hash, failing rows too."""
-    assert (
-        sweep(Dip, source=DAY, grid=GRID, workers=client).digest == sweep(Dip, source=DAY, grid=GRID, workers=1).digest
-    )
+    with cluster_of(2, 3, tmp_path) as client:
+        found = sweep(Dip, source=DAY, grid=GRID, workers=client)
+    assert found.digest == sweep(Dip, source=DAY, grid=GRID, workers=1).digest
 
 
-def test_a_clusters_worker_that_dies_has_its_runs_made_again(client: Any, tmp_path: Path) -> None:
-    """Also where it was the only one, and the bars went down with it."""
-    found = sweep(
-        Dip, source=DAY, grid={"period": [3, 4], "mishap": ["die once", ""]}, workers=client, folder=str(tmp_path)
-    )
-    assert len(list(tmp_path.glob("died-*"))) == 2
+def test_a_clusters_worker_that_dies_has_its_runs_made_again(tmp_path: Path) -> None:
+    """Those that were on their way to it, too."""
+    grid = {"mishap": ["", "die once", "", ""]}
+    with cluster_of(2, 3, tmp_path) as client:
+        found = sweep(Dip, source=DAY, grid=grid, workers=client, folder=str(tmp_path))
+    assert len(list(tmp_path.glob("died-*"))) == 1
     assert found.table["error"].unique().tolist() == [""]
 
 
-def test_a_run_that_kills_a_clusters_workers_is_a_row(client: Any) -> None:
+def test_a_run_that_kills_a_clusters_workers_is_a_row(tmp_path: Path) -> None:
     """The runs in its company are made."""
-    table = sweep(Dip, source=DAY, grid={"mishap": ["", "die", "", ""], "lot": [3]}, workers=client).table
+    with cluster_of(2, 0, tmp_path) as client:
+        table = sweep(Dip, source=DAY, grid={"mishap": ["", "die", "", ""]}, workers=client).table
     assert table["error"].tolist() == ["", "its worker died each time, and Dask gave it up", "", ""]
 
 
-def test_a_worker_killed_from_outside(client: Any) -> None:
-    """`kill -9` half way: the table is what it would have been."""
+def test_the_only_worker_of_a_cluster_may_be_killed(tmp_path: Path) -> None:
+    """`kill -9` half way, and the bars go down with it: the table is what it would have been."""
     whole = sweep(Dip, source=DAY, grid={"period": range(3, 33)}, workers=1)
-    rows = Cluster(client).rows(whole.job, range(30))
-    found = dict([next(rows)])
-    os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
-    found.update(rows)
+    with cluster_of(1, 3, tmp_path) as client:
+        rows = Cluster(client).rows(whole.job, range(30))
+        found = dict([next(rows)])
+        os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+        found.update(rows)
     assert [row(found[number]).same() for number in range(30)] == [each.same() for each in whole.rows]
+
+
+def test_a_cluster_without_workers_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may grow; where it does not, that is said."""
+    monkeypatch.setattr("framework.research.cluster._PATIENCE", 0.1)
+    monkeypatch.setattr("framework.research.cluster._LOOK", 0.1)
+    with cluster_of(0, 3, tmp_path) as client, pytest.raises(SwitchbackError, match="has had no worker for 0 s"):
+        sweep(Dip, source=DAY, grid=GRID, workers=client)
 
 
 def test_an_asynchronous_client_is_refused() -> None:
