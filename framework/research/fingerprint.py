@@ -8,6 +8,7 @@ nothing; a line of code, or another Python, does. What is installed is told by i
 from __future__ import annotations
 
 import dis
+import os
 import pickle
 import sys
 import sysconfig
@@ -17,7 +18,7 @@ from datetime import date, time, timedelta, tzinfo
 from decimal import Decimal
 from enum import Enum
 from hashlib import blake2b
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -28,7 +29,8 @@ from framework.errors import ConfigError
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, date, time, timedelta, tzinfo, Decimal, PurePath, Enum)
 _CODE = (FunctionType, MethodType, type, ModuleType, staticmethod, classmethod, property)
-_OURS = ("framework", "feeds", "brokers", "backtrader")
+_OURS = tuple(str(Path(__file__).parents[2] / name) + os.sep for name in ("framework", "feeds", "brokers"))
+"""Where our own packages are, which a user's folders of the same names are not."""
 _PLACES = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 _IDLE = frozenset(
     {"__doc__", "__dict__", "__weakref__", "__module__", "__firstlineno__", "__static_attributes__", "__annotations__"}
@@ -218,7 +220,7 @@ def is_installed(thing: Any) -> bool:
     """Return whether a class, a function or a module is Python's, Switchback's or an installed library's."""
     name = thing.__name__ if isinstance(thing, ModuleType) else getattr(thing, "__module__", None) or ""
     root = name.partition(".")[0]
-    if root in _OURS or (root in sys.stdlib_module_names and root != "__main__"):
+    if root in sys.stdlib_module_names and root != "__main__":
         return True
     file = getattr(sys.modules.get(name), "__file__", None)
-    return file is not None and file.startswith(_PLACES)
+    return file is not None and file.startswith((*_PLACES, *_OURS))

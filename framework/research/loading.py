@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from framework.feeding import fed, is_auto, kinds_of
+from framework.model import Timeframe
 from framework.ports import Warmup
 from framework.research.grid import Parameters
 from framework.research.held import HeldBars, HeldSignals, LoadedBars, LoadedSignals
@@ -49,4 +50,11 @@ def _needs(ready: Prepared, sets: Sequence[Parameters]) -> list[Needs]:
         return [()] * len(sets)
     kinds, fixed = kinds_of(ready.sources, ready.longer), ready.piece.params
     runs = (replace(ready, piece=replace(ready.piece, params={**fixed, **each})) for each in sets)
-    return [tuple(each.need(kinds)) for each in runs]
+    return [_need(each, kinds) for each in runs]
+
+
+def _need(ready: Prepared, kinds: Sequence[tuple[str, Timeframe]]) -> Needs:
+    try:
+        return tuple(ready.need(kinds))
+    except SystemExit:  # the run itself will say so, in its row
+        return (1,) * len(kinds)

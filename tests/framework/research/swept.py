@@ -26,6 +26,8 @@ class Dip(bt.Strategy):
         self.average = bt.ind.SMA(period=self.p.period)
         if self.p.mishap == "init":
             raise RuntimeError("unlucky\nin more than one line")
+        if self.p.mishap == "leave":
+            raise SystemExit("at once")
 
     def start(self) -> None:
         sys.stdout.write("a strategy may print\n")

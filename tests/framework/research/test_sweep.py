@@ -55,9 +55,9 @@ def test_each_row_is_what_run_alone_gives(how: dict[str, Any]) -> None:
 
 def test_a_failing_run_is_a_row_with_its_error() -> None:
     """In one line; the others go on."""
-    table = dips(grid={"mishap": ["", "init", "exit"]}).table
-    assert table["error"].tolist() == ["", "RuntimeError: unlucky", "SystemExit: 3"]
-    assert table["final_equity"].isna().tolist() == [False, True, True]
+    table = dips(grid={"mishap": ["", "init", "exit", "leave"]}).table
+    assert table["error"].tolist() == ["", "RuntimeError: unlucky", "SystemExit: 3", "SystemExit: at once"]
+    assert table["final_equity"].isna().tolist() == [False, True, True, True]
 
 
 def test_a_parameter_may_be_called_as_a_figure_is() -> None:

@@ -43,9 +43,9 @@ class Mine(bt.Strategy):
 """
 
 
-def loaded(code: str) -> Any:
-    module = ModuleType("loaded_for_its_digest")
-    sys.modules[module.__name__] = module  # Backtrader looks it up
+def loaded(code: str, name: str = "loaded_for_its_digest") -> Any:
+    module = ModuleType(name)
+    sys.modules[name] = module  # Backtrader looks it up
     exec(code, vars(module))
     return module.Mine
 
@@ -71,6 +71,12 @@ def test_what_changes_nothing_is_not_told() -> None:
     """A comment, an empty line, a function that is not used."""
     same = CODE.replace("# a comment", "").replace("FACTOR = 2", "FACTOR = 2\n\ndef unused(): ...\n")
     assert digest(loaded(CODE)) == digest(loaded(same))
+
+
+def test_a_users_package_may_be_called_as_one_of_ours() -> None:
+    """It is told by its code all the same."""
+    one, other = (loaded(each, "feeds.of_somebody_else") for each in (CODE, CODE.replace("> 1", "> 2")))
+    assert digest(one) != digest(other)
 
 
 def test_code_alone_leaves_values_out() -> None:
