@@ -21,7 +21,7 @@ check-all:  ## the tests on every later CPython this machine has
 	done
 
 drill:  ## whole sessions in which everything goes wrong: many more seeds than the tests, and a kill at every point
-	DRILL_SEEDS=2000 DRILL_RUNNING=200 DRILL_SOCKETS=200 DRILL_HALTS=100 DRILL_DAYS=100 DRILL_CRASH=all DRILL_SIGNALS=500 DRILL_FOLLOWED=300 DRILL_ALGOGENE=300 $(PYTHON) -m pytest tests/drills
+	DRILL_SEEDS=2000 DRILL_RUNNING=200 DRILL_SOCKETS=200 DRILL_HALTS=100 DRILL_DAYS=100 DRILL_CRASH=all DRILL_SIGNALS=500 DRILL_FOLLOWED=300 DRILL_ALGOGENE=300 DRILL_SWEEPS=1 $(PYTHON) -m pytest tests/drills tests/framework/research
 
 bench:  ## ratios against peers and floors; the peers come with `pip install -e ".[bench]"`
 	$(PYTHON) benchmarks/engine.py
@@ -30,3 +30,4 @@ bench:  ## ratios against peers and floors; the peers come with `pip install -e 
 	$(PYTHON) benchmarks/limits.py
 	$(PYTHON) benchmarks/soak.py --quick
 	$(PYTHON) benchmarks/signals.py
+	$(PYTHON) benchmarks/sweep.py

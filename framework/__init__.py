@@ -14,16 +14,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from framework.live.limits import Limits
     from framework.live.settings import Live
+    from framework.research.outcome import Sweep
+    from framework.research.sweeping import sweep
     from framework.result import Result
     from framework.runner import run
 
-__all__ = ["Limits", "Live", "Result", "run"]
+__all__ = ["Limits", "Live", "Result", "Sweep", "run", "sweep"]
 
 _WHERE = {
     "Limits": "framework.live.limits",
     "Live": "framework.live.settings",
     "Result": "framework.result",
+    "Sweep": "framework.research.outcome",
     "run": "framework.runner",
+    "sweep": "framework.research.sweeping",
 }
 
 

@@ -59,9 +59,8 @@ def fed(
     if warmup != "auto":
         check_warmup(warmup)
     periods: Periods = {}
-    if warmup == "auto" and any(source.start is not None for source in sources):
-        own = [(symbol, source.timeframe) for source in sources for symbol in source.symbols]
-        kinds = own + [(symbol, target) for target in longer for symbol, _ in own]
+    if is_auto(sources, warmup):
+        kinds = kinds_of(sources, longer)
         periods = dict(zip(kinds, need(kinds), strict=True))
     flat = [feed for source in sources for feed in _of_source(source, longer, warmup, periods)]
     return sorted(flat, key=lambda feed: longer.index(feed.timeframe) + 1 if feed.is_resampled else 0)
@@ -70,6 +69,17 @@ def fed(
 def at_least_one(warmup: Warmup | Auto, need: MinimumPeriods) -> tuple[Warmup | Auto, MinimumPeriods]:
     """Ask for a bar before the first: what was held before has a price, and a signal need not wait for one."""
     return warmup or 1, lambda kinds: [max(periods, 2) for periods in need(kinds)]
+
+
+def is_auto(sources: Sequence[Source], warmup: Warmup | Auto) -> bool:
+    """Return whether the history before the start depends on what the strategy needs."""
+    return warmup == "auto" and any(source.start is not None for source in sources)
+
+
+def kinds_of(sources: Sequence[Source], longer: Sequence[Timeframe]) -> list[tuple[str, Timeframe]]:
+    """Return each feed's symbol and timeframe, the symbols' own bars first."""
+    own = [(symbol, source.timeframe) for source in sources for symbol in source.symbols]
+    return own + [(symbol, target) for target in longer for symbol, _ in own]
 
 
 def waiting(feeds: Sequence[Feed], periods: Periods) -> str:

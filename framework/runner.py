@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -16,7 +16,7 @@ from framework.closing import at_close_of
 from framework.engine.day_end import HOLD, How
 from framework.engine.probe import minimum_periods
 from framework.errors import ConfigError, nearest
-from framework.feeding import Auto, MinimumPeriods, at_least_one, fed
+from framework.feeding import Auto, fed
 from framework.live.settings import Live
 from framework.model import Timeframe
 from framework.parameters import checked
@@ -109,53 +109,67 @@ def run(
     Raises `ConfigError` where something is wrong before anything runs, `VenueError` where bars cannot
     be fetched, and `Unsupported` for what is not there.
     """
-    given = _given(locals())
-    chosen = checked(strategy, params or {}, more_params, given)
-    zone = zone_named(tz) if isinstance(tz, str) else tz
-    _check_account(cash, commission, slippage)
-    sources, signals = parted(source)
-    longer = [Timeframe.parse(each) for each in resample]
-    _check_engine(engine)
-    costs = (cash, commission, slippage)
-    end = at_close_of(at_close, before_close, sources)
-    piece = Piece(strategy, chosen, venue, *costs, sizer, analyzers, zone, quicknotify, end)
-
-    def need(kinds: Sequence[tuple[str, Timeframe]]) -> list[int]:
-        algorithms = [(each.publisher, name) for each in signals for name in each.algorithms]
-        return minimum_periods(strategy, chosen, kinds, algorithms)
-
-    needed: MinimumPeriods = need
-    if signals:
-        warmup, needed = at_least_one(warmup, needed)
+    ready = prepared(locals())
     if live:
-        return _traded(piece, sources, signals, longer, warmup, needed, live, background=background)
+        return _traded(ready, live, background=background)
     if background:
         raise ConfigError("background=True is for a live session; a backtest is over before you look")
-    feeds = fed(sources, longer, warmup, needed)
-    return play(Backtest(piece, feeds, intrabar, engine, progress, signalled(signals, feeds)))
+    feeds = fed(ready.sources, ready.longer, ready.warmup, ready.need)
+    return play(Backtest(ready.piece, feeds, intrabar, engine, progress, signalled(ready.signals, feeds)))
 
 
-def _traded(
-    piece: Piece,
-    sources: Sequence[Source],
-    signals: Sequence[SignalSource],
-    longer: Sequence[Timeframe],
-    warmup: Warmup | Auto,
-    need: MinimumPeriods,
-    live: bool | Live,
-    *,
-    background: bool,
-) -> Result | Running:
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What `run` was given, checked: a piece, the sources of its bars and signals, and what is made of them."""
+
+    piece: Piece
+    sources: Sequence[Source]
+    signals: Sequence[SignalSource]
+    longer: Sequence[Timeframe]
+    warmup: Warmup | Auto
+
+    def need(self, kinds: Sequence[tuple[str, Timeframe]]) -> list[int]:
+        """Return how many bars each feed (symbol, timeframe) must have before the first `next`."""
+        algorithms = [(each.publisher, name) for each in self.signals for name in each.algorithms]
+        periods = minimum_periods(self.piece.strategy, self.piece.params, kinds, algorithms)
+        return [max(each, 2) for each in periods] if self.signals else periods  # a signal need not wait for a bar
+
+
+def prepared(given: Mapping[str, Any]) -> Prepared:
+    """Check what `run` was given, by the names of its parameters, before anything runs; raise `ConfigError`."""
+    strategy, tz = given["strategy"], given["tz"]
+    chosen = checked(strategy, given["params"] or {}, given["more_params"], _is_given(given))
+    costs = (given["cash"], given["commission"], given["slippage"])
+    _check_account(*costs)
+    sources, signals = parted(given["source"])
+    longer = [Timeframe.parse(each) for each in given["resample"]]
+    _check_engine(given["engine"])
+    end = at_close_of(given["at_close"], given["before_close"], sources)
+    zone = zone_named(tz) if isinstance(tz, str) else tz
+    who, how = (strategy, chosen, given["venue"]), (given["sizer"], given["analyzers"])
+    piece = Piece(*who, *costs, *how, tz=zone, quicknotify=given["quicknotify"], at_close=end)
+    return Prepared(piece, sources, signals, longer, (given["warmup"] or 1) if signals else given["warmup"])
+
+
+def arguments(strategy: type[bt.Strategy], how: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `run(strategy, **how)` is given, by the names of its parameters: what `prepared` checks."""
+    bound = inspect.signature(run).bind(strategy, **how)
+    bound.apply_defaults()
+    return bound.arguments
+
+
+def _traded(ready: Prepared, live: bool | Live, *, background: bool) -> Result | Running:
     """Trade live. What only a session needs (sockets, the journal) is loaded here."""
     from framework.live.admission import live_signals, live_source, live_venue
     from framework.live.notebook import shown
     from framework.live.running import Running
     from framework.trade import trade
 
-    how = live if isinstance(live, Live) else Live()
-    listened = [live_source(each) for each in sources]
-    heard = [live_signals(each) for each in signals]
-    traded = functools.partial(trade, piece, listened, live_venue(piece.venue), longer, warmup, need, signals=heard)
+    how, piece = live if isinstance(live, Live) else Live(), ready.piece
+    listened = [live_source(each) for each in ready.sources]
+    heard = [live_signals(each) for each in ready.signals]
+    pieces = (piece, listened, live_venue(piece.venue), ready.longer, ready.warmup, ready.need)
+    traded = functools.partial(trade, *pieces, signals=heard)
     if not background:
         return traded(how)
     name = how.session or piece.strategy.__name__
@@ -163,7 +177,7 @@ def _traded(
     return Running(lambda stop, seen: traded(replace(how, watch=seen), stop=stop), name, watch)
 
 
-def _given(arguments: Mapping[str, Any]) -> dict[str, bool]:
+def _is_given(arguments: Mapping[str, Any]) -> dict[str, bool]:
     """Return which of `run`'s own keywords were given a value that is not their default."""
     keywords = inspect.signature(run).parameters.values()
     return {

@@ -9,6 +9,7 @@ import backtrader as bt
 import numpy as np
 import pandas as pd
 
+from framework.engine.dates import num2date
 from framework.engine.recorder import EquityCurve, Recorder
 from framework.engine.translate import symbol_of
 
@@ -26,8 +27,10 @@ POSITIONS = ("symbol", "size", "price", "last", "value", "pnl")
 
 def times(numbers: Iterable[float | None]) -> pd.DatetimeIndex:
     """Return Backtrader's date numbers as UTC times, to the microsecond; None is NaT."""
-    converted = [None if number is None else bt.num2date(number) for number in numbers]
-    return pd.DatetimeIndex(np.array(converted, dtype="datetime64[us]"), tz="UTC")
+    values = np.array([np.nan if number is None else number for number in numbers], dtype=float)
+    found = np.full(len(values), np.datetime64("NaT"), dtype="datetime64[us]")
+    found[~np.isnan(values)] = num2date(values[~np.isnan(values)])
+    return pd.DatetimeIndex(found, tz="UTC")
 
 
 def equity(curve: EquityCurve, opens_at: float) -> pd.Series[float]:
@@ -57,7 +60,7 @@ def table(rows: Iterable[dict[str, Any]], columns: Sequence[str], moments: Seque
     if frame.empty:  # pandas cannot tell numbers from texts where there is no row
         frame = frame.astype({name: float for name in columns if name not in TEXTS})
     for name in moments:
-        frame[name] = times(None if pd.isna(each) else each for each in frame[name])
+        frame[name] = times(frame[name])
     return frame
 
 

@@ -7,20 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from framework.ports import Venue
     from framework.result import Result
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     from framework.app import following
-    from framework.app.options import add_bars, add_params, add_pieces
+    from framework.app.options import add_bars, add_market, add_params, add_pieces
 
     parser.add_argument("strategy", metavar="STRATEGY", help="path/to/file.py:Class, or module:Class")
     add_bars(parser)
     following.add_options(parser, has_past=True)
-    run = add_pieces(parser)
-    run.add_argument("--slippage", type=float, default=0.0, help="fraction of the price")
-    run.add_argument("--venue", choices=("alpaca",), help="round and refuse orders as this venue does")
+    add_market(add_pieces(parser))
     add_params(parser)
     out = parser.add_argument_group("what to write")
     out.add_argument("--chart", metavar="FILE.html", help="candles with the trades, to look through")
@@ -31,7 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> None:
     from framework.app import following, naming, show
-    from framework.app.options import params, pieces, source
+    from framework.app.options import params, pieces, source, venue
     from framework.runner import run
 
     _check_paths(options)
@@ -40,19 +37,13 @@ def main(options: argparse.Namespace) -> None:
     result = run(
         strategy,
         source=[bars, *following.past(options, bars)],
-        venue=_venue(options.venue),
+        venue=venue(options),
         slippage=options.slippage,
         params=params(options, strategy),
         **pieces(options),
     )
     show.result(result)
     show.written(_write(result, options))
-
-
-def _venue(name: str | None) -> Venue | None:
-    from brokers import AlpacaVenue
-
-    return AlpacaVenue() if name == "alpaca" else None
 
 
 PICTURES = (".png", ".svg", ".pdf", ".jpg")

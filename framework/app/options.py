@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import backtrader as bt
 
     from feeds import AlpacaBars
-    from framework.ports import Source
+    from framework.ports import Source, Venue
 
 
 def add_bars(parser: argparse.ArgumentParser) -> None:
@@ -104,6 +104,19 @@ def add_pieces(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     return run
 
 
+def add_market(run: argparse._ArgumentGroup) -> None:
+    """Add what a backtest assumes of the market."""
+    run.add_argument("--slippage", type=float, default=0.0, help="fraction of the price")
+    run.add_argument("--venue", choices=("alpaca",), help="round and refuse orders as this venue does")
+
+
+def venue(options: argparse.Namespace) -> Venue | None:
+    """Return the venue whose rules a backtest keeps to."""
+    from brokers import AlpacaVenue
+
+    return AlpacaVenue() if options.venue == "alpaca" else None
+
+
 def add_history(run: argparse._ArgumentGroup) -> None:
     """Add what a run has of bars beside its own, and before its start."""
     run.add_argument("--resample", metavar="5Min,1Day", help="longer bars of every symbol, as further feeds")
@@ -147,23 +160,24 @@ def _param(text: str, defaults: dict[str, Any]) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise ConfigError(f"-p {text}: write it as NAME=VALUE")
-    return name, _read(name, value, defaults.get(name))
+    return name, read(value, defaults.get(name), f"-p {name}={value}")
 
 
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
-def _read(name: str, value: str, default: Any) -> Any:
+def read(value: str, default: Any, option: str) -> Any:
+    """Return a parameter's value, read as its default is; `option` is what was typed, for messages."""
     if isinstance(default, str):
         return value
     if isinstance(default, bool):
         if value.lower() not in _TRUTHS:
-            raise ConfigError(f"-p {name}={value}: it is a yes or a no")
+            raise ConfigError(f"{option}: it is a yes or a no")
         return _TRUTHS[value.lower()]
     try:
-        read = ast.literal_eval(value)
+        found = ast.literal_eval(value)
     except (ValueError, SyntaxError):
-        read = value
-    if isinstance(default, (int, float)) and not isinstance(read, (int, float)):
-        raise ConfigError(f"-p {name}={value}: it is a number, such as {default}")
-    return read
+        found = value
+    if isinstance(default, (int, float)) and not isinstance(found, (int, float)):
+        raise ConfigError(f"{option}: it is a number, such as {default}")
+    return found

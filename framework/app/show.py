@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence, Sized
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -13,7 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from framework.app.difference import differences
+from framework.figures import FIGURES, Stats
 from framework.result import Result
+
+if TYPE_CHECKING:
+    from framework.research.outcome import Sweep
 
 TRADES_SHOWN = 12
 
@@ -40,6 +44,33 @@ def both(backtest: Result, live: Result) -> list[str]:
             "Their difference: [bold green]none[/]", f"Compared row by row: {counts}.", sep="\n", highlight=False
         )
     return found
+
+
+def sweep(found: Sweep, by: str, *, smallest: bool, top: int) -> None:
+    """Show a sweep's best runs, and how many failed."""
+    console = Console()
+    console.print(f"[bold]{found.title}[/], the best by {by}", highlight=False)
+    if errors := [each.error for each in found.rows if each.error]:
+        console.print(f"the first error: {errors[0]}", style="red", highlight=False, markup=False)
+    console.print(ranks(found, by, smallest=smallest, top=top))
+
+
+_OF_A_RUN = ("final_equity", "total_return", "sharpe", "max_drawdown", "trades", "win_rate")
+
+
+def ranks(found: Sweep, by: str, *, smallest: bool, top: int) -> Table:
+    """Return a sweep's best runs as a table: their parameters and a few of their figures."""
+    figures = [by, *(each for each in _OF_A_RUN if each != by)]
+    labels = {key: label for group in FIGURES.values() for key, label, _ in group} | {"fills": "Fills"}
+    names = [found.column(each) for each in found.parameters]
+    table = Table(box=None, pad_edge=False)
+    for name in [*names, *(labels[each] for each in figures)]:
+        table.add_column(name, justify="right")
+    for row in found.ranked(by, smallest=smallest).head(top).to_dict("records"):
+        told = Stats({key: row[key] for key in figures if key != "fills"})
+        numbers = [f"{row[key]:,}" if key == "fills" else told.written(key) for key in figures]
+        table.add_row(*(str(row[name]) for name in names), *numbers)
+    return table
 
 
 def _counted(found: Result) -> dict[str, Sized]:
