@@ -251,10 +251,12 @@ def test_signal_wakes_the_strategy_at_once() -> None:
     has_bar = threading.Event()
 
     class Ending(Hearing):
+        since_bar: float | None = None
+
         def next(self) -> None:
             super().next()
-            if self.seen:
-                self.bars_seen = len(self.data), self.lines.datetime[0] - self.data.datetime[0]
+            if self.seen and self.since_bar is None:
+                self.since_bar = self.lines.datetime[0] - self.data.datetime[0]
 
         def notify_data(self, data: Any, status: int, *_: Any) -> None:
             if status == data.LIVE:
@@ -272,8 +274,7 @@ def test_signal_wakes_the_strategy_at_once() -> None:
         result = running.result()
     assert result.strategy.seen == ["SPY"]
     assert result.orders["status"].tolist()[0] in ("Accepted", "Completed")
-    _, since_bar = result.strategy.bars_seen
-    assert 0 < since_bar < 59 / 86_400
+    assert 0 < result.strategy.since_bar < 59 / 86_400
 
 
 def test_signal_is_not_traded_on_prices_of_yesterday() -> None:
