@@ -140,9 +140,10 @@ class Stream:
 
     def unsubscribe(self, channels: Channels) -> list[str | bytes]:
         """Want these no more; return the frames to send."""
-        self._wants.drop(channels)
-        if self._is_in and channels:
-            self._wants.expect_answer()
+        if not self._is_in:
+            self._wants.drop(channels)
+        elif channels:
+            self._wants.give_back(channels)
             self._send({"action": "unsubscribe", **{name: sorted(symbols) for name, symbols in channels.items()}})
         return self._said()[0]
 

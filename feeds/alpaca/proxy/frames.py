@@ -78,8 +78,7 @@ class Batch:
     def frame(self, codec: Codec) -> bytes:
         """Return the frame of a websocket, its header included."""
         if codec not in self._frames:
-            payload = _array([each.encoded(codec) for each in self.messages], codec)
-            self._frames[codec] = framed(payload, codec)
+            self._frames[codec] = framed(payload(self.messages, codec), codec)
         return self._frames[codec]
 
     def single(self, at: int, codec: Codec) -> bytes:
@@ -92,14 +91,14 @@ def split(frame: str | bytes) -> list[Message]:
     return list(_split_packed(frame) if isinstance(frame, bytes) else _split_text(frame))
 
 
-def framed(payload: bytes, codec: Codec) -> bytes:
-    """Return a payload as a whole frame of a server's (RFC 6455, section 5.2: not masked, not compressed)."""
-    size, head = len(payload), 0x80 | codec.value
+def framed(content: bytes, codec: Codec) -> bytes:
+    """Return what is in it as a whole frame of a server's (RFC 6455, section 5.2: not masked, not compressed)."""
+    size, head = len(content), 0x80 | codec.value
     if size < 126:
-        return bytes((head, size)) + payload
+        return bytes((head, size)) + content
     if size < 1 << 16:
-        return bytes((head, 126)) + size.to_bytes(2, "big") + payload
-    return bytes((head, 127)) + size.to_bytes(8, "big") + payload
+        return bytes((head, 126)) + size.to_bytes(2, "big") + content
+    return bytes((head, 127)) + size.to_bytes(8, "big") + content
 
 
 def _split_packed(frame: bytes) -> Iterator[Message]:
@@ -148,7 +147,9 @@ def _named(row: Any) -> tuple[str, str]:
     return str(row.get("T", "")), str(row.get("S", ""))
 
 
-def _array(items: list[bytes], codec: Codec) -> bytes:
+def payload(messages: Sequence[Message], codec: Codec) -> bytes:
+    """Return messages as an array."""
+    items = [each.encoded(codec) for each in messages]
     if codec is Codec.JSON:
         return b"[" + b",".join(items) + b"]"
     size = len(items)

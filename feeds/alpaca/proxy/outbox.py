@@ -58,11 +58,16 @@ class Outbox:
             self._batches.clear()
             self.size = 0
             return taken
-        frames = []
+        frames: list[bytes] = []
         while self._batches and (not frames or room >= len(self._batches[0].frame(self.codec))):
             frames.append(self._batches.popleft().frame(self.codec))
             room -= len(frames[-1])
         return self._taken(frames)
+
+    def clear(self) -> None:
+        """Forget all that waits."""
+        self._batches.clear()
+        self._kept, self.size = None, 0
 
     def _take_kept(self, kept: dict[Place, bytes], room: int) -> bytes:
         frames: list[bytes] = []
