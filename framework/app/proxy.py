@@ -95,7 +95,8 @@ class Keys(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a proxy serves. `limit` None is what the feed's usual plan has, 0 is any; `budget` is in bytes.
+    """What a proxy serves. `limit` None is what the feed's usual plan has, 0 is any; `budget` is in bytes,
+    `login` how many seconds a client has to say who it is.
 
     `key` and `secret` are the account's; left out, they are looked for as everywhere.
     """
@@ -108,6 +109,7 @@ class Settings:
     key: str | None = None
     secret: str | None = None
     waits: Waits | None = None
+    login: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ async def opened(settings: Settings, remark: Callable[[str], None]) -> AsyncIter
     account, local = Account(credentials, base_url, limit, settings.waits or USUAL), _local()
     clock = await _clock(base_url)
     async with AioHttp(protocol.NAME, clock) as http:
-        server = Server(main, account, local, clock, http, remark, settings.budget)
+        server = Server(main, account, local, clock, http, remark, settings.budget, settings.login)
         async with served(server, settings.port) as url:
             yield Opened(server, url, {"key": local.key, "secret": local.secret})
 

@@ -22,9 +22,13 @@ PATIENCE = 2.0
 
 @dataclass(slots=True)
 class Question:
-    """A client's new list and until when it may wait, or an answer (`row`) that only waits for its turn."""
+    """A client's new list and until when it may wait, or an answer (`row`) that only waits for its turn.
+
+    `awaited` is what of the list the client has not given back since.
+    """
 
     wanted: Channels
+    awaited: Channels
     until: float
     row: Row | None = None
 
@@ -38,11 +42,14 @@ class Questions(Generic[K]):
 
     def ask(self, client: K, wanted: Channels, now: float) -> None:
         """Let a new list wait for its answer."""
-        self._waiting.setdefault(client, deque()).append(Question(wanted, now + PATIENCE))
+        questions = self._waiting.setdefault(client, deque())
+        for each in questions:
+            each.awaited = both(each.awaited, wanted)
+        questions.append(Question(wanted, wanted, now + PATIENCE))
 
     def say(self, client: K, row: Row) -> None:
         """Let an answer wait for those before it."""
-        self._waiting.setdefault(client, deque()).append(Question({}, 0.0, row))
+        self._waiting.setdefault(client, deque()).append(Question({}, {}, 0.0, row))
 
     def is_asked(self, client: K) -> bool:
         """Return whether a client waits for an answer."""
@@ -51,7 +58,7 @@ class Questions(Generic[K]):
     def lose(self, client: K, channels: Channels) -> None:
         """Take what is not to be had out of a client's questions."""
         for each in self._waiting.get(client, ()):
-            each.wanted = minus(each.wanted, channels)
+            each.wanted, each.awaited = minus(each.wanted, channels), minus(each.awaited, channels)
 
     def forget(self, client: K) -> None:
         """Drop a client's questions."""
@@ -69,4 +76,9 @@ class Questions(Generic[K]):
     def _is_answered(self, question: Question, now: float) -> bool:
         if question.row is not None or now >= question.until:
             return True
-        return all(self._has(name, symbol) for name, symbols in question.wanted.items() for symbol in symbols)
+        return all(self._has(name, symbol) for name, symbols in question.awaited.items() for symbol in symbols)
+
+
+def both(channels: Channels, others: Channels) -> Channels:
+    """Return what of some channels is in others too."""
+    return minus(channels, minus(channels, others))

@@ -21,7 +21,6 @@ from feeds.alpaca.proxy.figures import exposition
 from feeds.alpaca.proxy.frames import Codec
 from feeds.alpaca.proxy.outbox import BUDGET
 from feeds.alpaca.proxy.upstream import Account, Upstream
-from feeds.alpaca.sandbox_stream import WAITS
 from feeds.alpaca.subscriptions import CONNECTED, ENDPOINTS, Conversation, Endpoint
 from framework.config import Credentials
 from framework.errors import ConfigError, SwitchbackError
@@ -32,6 +31,9 @@ from framework.wire import HttpRequest, HttpResponse
 HOST = "127.0.0.1"
 
 KEYS = ("APCA-API-KEY-ID", "APCA-API-SECRET-KEY")
+
+LOGIN = 10.0
+"""Seconds that a client has to say who it is."""
 
 PASSED = ("content-type", "date", "retry-after", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
 """The headers of history's answers that are passed on."""
@@ -52,8 +54,9 @@ class Proxy:
         http: AsyncHttp,
         remark: Callable[[str], None],
         budget: int = BUDGET,
+        login: float = LOGIN,
     ) -> None:
-        self.main, self.account, self.local, self.budget = main, account, local, budget
+        self.main, self.account, self.local, self.budget, self.login = main, account, local, budget, login
         self._clock, self._http, self._remark = clock, http, remark
         self._upstreams: dict[Endpoint, Upstream] = {}
         self._tasks: dict[Endpoint, asyncio.Task[None]] = {}
@@ -141,7 +144,7 @@ class Proxy:
 
     async def _converse(self, client: Client, upstream: Upstream, socket: web.WebSocketResponse) -> None:
         try:
-            async with asyncio.timeout(WAITS.auth) as deadline:
+            async with asyncio.timeout(self.login) as deadline:
                 while True:
                     if client.conversation.is_authenticated:
                         deadline.reschedule(None)

@@ -20,7 +20,7 @@ from feeds.alpaca.proxy.client import Client
 from feeds.alpaca.proxy.figures import Counts, Standing
 from feeds.alpaca.proxy.frames import Message
 from feeds.alpaca.proxy.missed import Lacking, Missed, Rows, rows_exchange
-from feeds.alpaca.proxy.questions import PATIENCE, Questions
+from feeds.alpaca.proxy.questions import PATIENCE, Questions, both
 from feeds.alpaca.proxy.relay import Carried, Relay
 from feeds.alpaca.proxy.routes import Routes
 from feeds.alpaca.quiet import Patience
@@ -131,7 +131,7 @@ class Upstream:
             return self._release()
         wanted = client.conversation.wanted
         self.board.put(client, wanted)
-        self._routes.put(client, _both(self._routes.of(client), wanted))
+        self._routes.put(client, both(self._routes.of(client), wanted))
         self._questions.ask(client, wanted, self._clock.monotonic())
         asyncio.get_running_loop().call_later(PATIENCE, self._release)
         self._gather()
@@ -218,7 +218,7 @@ class Upstream:
             if question.row is not None:
                 client.say(question.row)
                 continue
-            self._routes.put(client, _both(question.wanted, client.conversation.wanted))
+            self._routes.put(client, both(question.wanted, client.conversation.wanted))
             client.say(current(self.endpoint, question.wanted))
 
     def _sink(self, lost: Link) -> None:
@@ -292,8 +292,3 @@ class Upstream:
         if isinstance(self._clock, VenueClock) and self._clock.speed is None:
             patience = Patience(patience.line, patience.handshake, data=None)
         return Stream(self.endpoint, self.account.credentials, self.account.base_url, patience=patience, is_shared=True)
-
-
-def _both(channels: Channels, others: Channels) -> Channels:
-    """Return what of some channels is in others too."""
-    return minus(channels, minus(channels, others))
