@@ -14,8 +14,12 @@ from typing import Any
 from data_sandbox import KEY, SECRET, Client, Venue, sandbox
 from live_feed import PACE, RETRIES
 from websockets.sync.client import connect
+from websockets.sync.server import ServerConnection, serve
 
+from feeds.alpaca.messages import as_msgpack, from_msgpack
 from feeds.alpaca.minutes import MINUTE
+from feeds.alpaca.plans import PAID
+from feeds.alpaca.subscriptions import CONNECTED, ENDPOINTS, Conversation
 from feeds.alpaca.waits import Waits
 from framework.app.proxy import Proxy
 from framework.columns import moment
@@ -32,7 +36,7 @@ LOG = logging.getLogger("alpaca.data.live.websocket")
 class Front:
     """What local clients see: `proxy` is behind it, and behind that `venue`."""
 
-    def __init__(self, proxy: Proxy, venue: Venue) -> None:
+    def __init__(self, proxy: Proxy, venue: Any) -> None:
         self.proxy, self.venue = proxy, venue
         self.auth = {"action": "auth", "key": proxy.key, "secret": proxy.secret}
         self.login = {"APCA-API-KEY-ID": proxy.key, "APCA-API-SECRET-KEY": proxy.secret}
@@ -74,6 +78,42 @@ def proxied(prices: Any, *, venue: Mapping[str, Any] | None = None, **settings: 
     given = {"waits": QUICK, "key": KEY, "secret": SECRET, **settings}
     with sandbox(prices, **(venue or {})) as behind, Proxy(upstream=behind.url, **given) as proxy:
         yield Front(proxy, behind)
+
+
+class Feeder:
+    """An upstream that says what it is told to: one connection, Alpaca's dialect, and frames of any size."""
+
+    def __init__(self) -> None:
+        self._server = serve(self._talk, "127.0.0.1", 0)
+        self._thread = threading.Thread(target=self._server.serve_forever, name="feeder")
+        self._socket: Any = None
+
+    def __enter__(self) -> Feeder:
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.socket.getsockname()[1]}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+
+    def send(self, *rows: Mapping[str, Any]) -> None:
+        self._socket.send(as_msgpack(rows))
+
+    def _talk(self, socket: ServerConnection) -> None:
+        self._socket = socket
+        conversation = Conversation(ENDPOINTS[0], PAID, (KEY, SECRET), lambda: True)
+        socket.send(as_msgpack([CONNECTED]))
+        for message in socket:
+            socket.send(as_msgpack([conversation.receive(from_msgpack(message))]))
+
+
+@contextmanager
+def fed(**settings: Any) -> Iterator[tuple[Feeder, Front]]:
+    """Serve a proxy in front of a feeder until the block is left."""
+    given = {"waits": QUICK, "key": KEY, "secret": SECRET, "limit": 0, **settings}
+    with Feeder() as feeder, Proxy(upstream=feeder.url, **given) as proxy:
+        yield feeder, Front(proxy, feeder)
 
 
 class Follower:

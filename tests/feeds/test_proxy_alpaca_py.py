@@ -38,15 +38,18 @@ def test_two_at_once_without_the_proxy_are_one_too_many() -> None:
 
 def test_three_at_once_each_get_exactly_their_own_bars() -> None:
     """What each hears is the tape of what it asked for, and nothing else."""
-    with proxied(PRICES) as front:
-        with through(front, "SPY") as one, through(front, "IBM", "BAC") as two, through(front, "*") as all_of_them:
-            front.venue.step(7)
-            for follower in (one, two, all_of_them):
-                expected = played(front.venue, *follower.symbols)
-                found = follower.take(len(expected))
-                assert sorted(found, key=lambda each: (each[1], each[0])) == expected
-                assert follower.bars.empty()
-            assert front.figures()["clients"] == 3
+    with (
+        proxied(PRICES) as front,
+        through(front, "SPY") as one,
+        through(front, "IBM", "BAC") as two,
+        through(front, "*") as everything,
+    ):
+        front.venue.step(7)
+        for follower in (one, two, everything):
+            expected = played(front.venue, *follower.symbols)
+            assert sorted(follower.take(len(expected)), key=lambda each: (each[1], each[0])) == expected
+            assert follower.bars.empty()
+        assert front.figures()["clients"] == 3
 
 
 def test_nobody_loses_a_bar_when_another_joins_or_leaves() -> None:

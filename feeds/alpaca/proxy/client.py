@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -41,6 +42,9 @@ class Client:
         self.outbox = Outbox(codec, budget)
         self._transport, self._counts, self._monotonic = transport, counts, monotonic
         self._loop = asyncio.get_running_loop()
+        if (own := transport.get_extra_info("socket")) is not None:
+            # What the system holds is old when it is read, and nothing of it can be conflated any more.
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM)
         self._since = math.inf  # when what waits longest came
         self._is_due = self._is_away = False
 
