@@ -61,10 +61,10 @@ def main(options: argparse.Namespace) -> int:
 async def _serve(options: argparse.Namespace) -> int:
     settings = Settings(options.feed, options.upstream, options.port, options.limit, int(options.buffer * (1 << 20)))
     async with opened(settings, _remark) as proxy:
-        print(json.dumps({"url": proxy.url, **proxy.keys, "pid": os.getpid()}), flush=True)
         running = asyncio.create_task(proxy.server.run())
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+        print(json.dumps({"url": proxy.url, **proxy.keys, "pid": os.getpid()}), flush=True)
         with contextlib.suppress(asyncio.CancelledError):
             await running
     return 0
@@ -133,7 +133,7 @@ async def opened(settings: Settings, remark: Callable[[str], None]) -> AsyncIter
     from feeds.alpaca.stream import endpoint
     from feeds.alpaca.waits import USUAL
     from framework.config import require_credentials
-    from framework.live.transport import AioHttp
+    from framework.live.transport import PATIENCE, AioHttp
 
     main = endpoint(settings.feed, crypto=False)
     base_url = address(settings.upstream, protocol.DATA_URL, "--upstream")
@@ -142,7 +142,8 @@ async def opened(settings: Settings, remark: Callable[[str], None]) -> AsyncIter
     limit = (FREE.channels if settings.feed == "iex" else 0) if settings.limit is None else settings.limit
     account, local = Account(credentials, base_url, limit, settings.waits or USUAL), _local()
     clock = await _clock(base_url)
-    async with AioHttp(protocol.NAME, clock) as http:
+    patience = settings.waits.retries if settings.waits else PATIENCE
+    async with AioHttp(protocol.NAME, clock, patience) as http:
         server = Server(main, account, local, clock, http, remark, settings.budget, settings.login)
         async with served(server, settings.port) as url:
             yield Opened(server, url, {"key": local.key, "secret": local.secret})

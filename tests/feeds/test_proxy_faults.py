@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -26,13 +28,18 @@ def narrow(front: Front) -> socket.socket:
     return own
 
 
-def stalled(front: Front, **channels: list[str]) -> Any:
+@contextmanager
+def stalled(front: Front, **channels: list[str]) -> Iterator[Client]:
     """Connect a client that reads its answers, and then nothing unless it is told to."""
-    greeted = front.greeted(packed=True, sock=narrow(front), max_queue=1)
-    client = greeted.__enter__()
-    client.ask(front.auth)
-    client.ask({"action": "subscribe", **channels})
-    return greeted, client
+    own = narrow(front)
+    with front.greeted(packed=True, sock=own, max_queue=1, close_timeout=0) as client:
+        client.ask(front.auth)
+        client.ask({"action": "subscribe", **channels})
+        try:
+            yield client
+        finally:
+            with suppress(OSError):  # it may be closed already
+                own.shutdown(socket.SHUT_RDWR)
 
 
 def bars_of(client: Client, count: int) -> list[tuple[str, str, float]]:
@@ -58,8 +65,11 @@ def tape(front: Front, *symbols: str) -> list[tuple[str, str, float]]:
 
 def test_client_that_never_reads_is_sent_away_and_costs_the_others_nothing() -> None:
     """It is cut when its budget is used up; who reads has every trade, in order."""
-    with fed(budget=100_000) as (feeder, front), front.client(packed=True, trades=["SPY"]) as reader:
-        greeted, sleeper = stalled(front, trades=["SPY"])
+    with (
+        fed(budget=100_000) as (feeder, front),
+        front.client(packed=True, trades=["SPY"]) as reader,
+        stalled(front, trades=["SPY"]) as sleeper,
+    ):
         front.until(lambda: front.figures()["clients"] == 2)
         found: list[int] = []
         for number in range(3_000):
@@ -71,13 +81,11 @@ def test_client_that_never_reads_is_sent_away_and_costs_the_others_nothing() -> 
         assert (figures["slow_clients_total"], figures["conflations_total"]) == (1, 0)
         with pytest.raises(ConnectionClosed):
             all_of(sleeper)
-        greeted.__exit__(None, None, None)
 
 
 def test_client_that_stalls_finds_the_latest_quotes_and_every_trade() -> None:
     """Quotes give way, what else there is waits; when it reads again it is up to date."""
-    with fed(budget=200_000) as (feeder, front):
-        greeted, sleeper = stalled(front, trades=["SPY"], quotes=["*"])
+    with fed(budget=200_000) as (feeder, front), stalled(front, trades=["SPY"], quotes=["*"]) as sleeper:
         for number in range(5_000):
             kind = "t" if number % 100 == 0 else "q"
             feeder.send({"T": kind, "S": "SPY", "i": number, "x": LONG})
@@ -92,7 +100,6 @@ def test_client_that_stalls_finds_the_latest_quotes_and_every_trade() -> None:
         figures = front.figures()
         assert len(found) + figures["conflations_total"] == 5_000 == figures["messages_sent_total"]
         assert (figures["slow_clients_total"], figures["lag_seconds"]) == (0, 0)
-        greeted.__exit__(None, None, None)
 
 
 @pytest.mark.parametrize("seed", range(5))

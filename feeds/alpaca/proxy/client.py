@@ -47,6 +47,7 @@ class Client:
             own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM)
         self._since = math.inf  # when what waits longest came
         self._is_due = self._is_away = False
+        self._much = min(ROOM, budget // 2)  # so that one turn's burst is not taken for a client that does not read
 
     def send(self, batch: Batch, at: float) -> None:
         """Let a frame be written in its turn; `at` is when it came, in I/O time."""
@@ -58,7 +59,10 @@ class Client:
         if self.outbox.is_over:
             self._counts.slow += 1
             self.dismiss(407)
-        elif not self._is_due:
+            return
+        if self.outbox.size > self._much:
+            self._hand_over()
+        if not self._is_due:
             self._is_due = True
             self._loop.call_soon(self._write)
 
@@ -102,13 +106,19 @@ class Client:
         self._is_due = False
         if self._is_away or self._transport.is_closing():
             return
-        room = ROOM - self._transport.get_write_buffer_size()
-        if room > 0:
-            self._transport.write(self.outbox.take(room))
+        if self.outbox.size:
+            self._hand_over()
         if self.outbox.size:
             self._is_due = True
             self._loop.call_later(PAUSE, self._write)
-        else:
+
+    def _hand_over(self) -> None:
+        """Write what there is room for."""
+        room = ROOM - self._transport.get_write_buffer_size()
+        if room <= 0:
+            return
+        self._transport.write(self.outbox.take(room))
+        if not self.outbox.size:
             self._counts.relayed += 1
             self._counts.relay_seconds += self._monotonic() - self._since
             self._since = math.inf
