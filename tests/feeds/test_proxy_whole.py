@@ -8,6 +8,7 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import live_feed
@@ -55,7 +56,8 @@ def test_our_bars_do_not_see_that_the_line_upstream_breaks() -> None:
     with proxied_sandbox() as (venue, proxy):
 
         async def scene() -> Any:
-            async with listening(venue, bars_through(proxy)) as stage:
+            patient = replace(live_feed.QUICK, mute=5.0)  # as it is in earnest: seconds, not none at all
+            async with listening(venue, bars_through(proxy), waits=patient) as stage:
                 await stage.step()
                 venue.fault("drop", stream="data")
                 for _ in range(3):

@@ -27,6 +27,8 @@ class Codec(enum.Enum):
     MSGPACK = 2
 
 
+_MSGPACK = Codec.MSGPACK
+
 TIME = "t"
 """The field in which a message has its time."""
 
@@ -36,11 +38,11 @@ _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\
 class Message:
     """One message of a stream. `kind` is its type and `symbol` whose it is, empty where it has none."""
 
-    __slots__ = ("_bytes", "kind", "symbol")
+    __slots__ = ("_packed", "_text", "kind", "symbol")
 
     def __init__(self, kind: str, symbol: str, came: bytes, codec: Codec) -> None:
         self.kind, self.symbol = kind, symbol
-        self._bytes: dict[Codec, bytes] = {codec: came}
+        self._packed, self._text = (came, b"") if codec is _MSGPACK else (b"", came)
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Message:
@@ -49,26 +51,26 @@ class Message:
 
     def encoded(self, codec: Codec) -> bytes:
         """Return it in an encoding."""
-        if codec not in self._bytes:
-            row = self.row()
-            self._bytes[codec] = _packed(row) if codec is Codec.MSGPACK else _text(row)
-        return self._bytes[codec]
+        if codec is _MSGPACK:
+            self._packed = self._packed or _packed(self.row())
+            return self._packed
+        self._text = self._text or _text(self.row())
+        return self._text
 
     def row(self) -> dict[str, Any]:
         """Read the whole of it."""
-        came = self._bytes.get(Codec.MSGPACK)
-        row: dict[str, Any] = msgpack.unpackb(came) if came else json.loads(self._bytes[Codec.JSON])
+        row: dict[str, Any] = msgpack.unpackb(self._packed) if self._packed else json.loads(self._text)
         return row
 
 
 class Batch:
     """Messages that go out together, as one frame of a websocket in each encoding that anybody has."""
 
-    __slots__ = ("_frames", "messages")
+    __slots__ = ("_packed", "_text", "messages")
 
     def __init__(self, messages: Sequence[Message]) -> None:
         self.messages = messages
-        self._frames: dict[Codec, bytes] = {}
+        self._packed = self._text = b""  # no dictionary: this is asked for each client
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Batch:
@@ -77,9 +79,14 @@ class Batch:
 
     def frame(self, codec: Codec) -> bytes:
         """Return the frame of a websocket, its header included."""
-        if codec not in self._frames:
-            self._frames[codec] = framed(payload(self.messages, codec), codec)
-        return self._frames[codec]
+        found = self._packed if codec is _MSGPACK else self._text
+        if not found:
+            found = framed(payload(self.messages, codec), codec)
+            if codec is _MSGPACK:
+                self._packed = found
+            else:
+                self._text = found
+        return found
 
     def single(self, at: int, codec: Codec) -> bytes:
         """Return one message as a frame of its own."""

@@ -30,7 +30,7 @@ class Outbox:
         """Bytes that wait."""
         self.conflated = 0
         """How many messages gave way to later ones."""
-        self._batches: deque[Batch] = deque()
+        self._frames: deque[tuple[bytes, Batch]] = deque()
         self._kept: dict[Place, bytes] | None = None  # where it conflates
         self._number = 0
 
@@ -44,9 +44,10 @@ class Outbox:
         if self._kept is not None:
             self._keep(self._kept, batch)
             return
-        self._batches.append(batch)
-        self.size += len(batch.frame(self.codec))
-        if self.is_over:
+        frame = batch.frame(self.codec)
+        self._frames.append((frame, batch))
+        self.size += len(frame)
+        if self.size > self.budget:
             self._conflate()
 
     def take(self, room: int) -> bytes:
@@ -54,19 +55,19 @@ class Outbox:
         if self._kept is not None:
             return self._take_kept(self._kept, room)
         if self.size <= room:
-            taken = b"".join([each.frame(self.codec) for each in self._batches])
-            self._batches.clear()
+            taken = b"".join([frame for frame, _ in self._frames])
+            self._frames.clear()
             self.size = 0
             return taken
         frames: list[bytes] = []
-        while self._batches and (not frames or room >= len(self._batches[0].frame(self.codec))):
-            frames.append(self._batches.popleft().frame(self.codec))
+        while self._frames and (not frames or room >= len(self._frames[0][0])):
+            frames.append(self._frames.popleft()[0])
             room -= len(frames[-1])
         return self._taken(frames)
 
     def clear(self) -> None:
         """Forget all that waits."""
-        self._batches.clear()
+        self._frames.clear()
         self._kept, self.size = None, 0
 
     def _take_kept(self, kept: dict[Place, bytes], room: int) -> bytes:
@@ -88,9 +89,9 @@ class Outbox:
 
     def _conflate(self) -> None:
         """Look at each message from now on, until nothing waits any more."""
-        batches, self._batches = self._batches, deque()
+        frames, self._frames = self._frames, deque()
         self._kept, self.size = {}, 0
-        for batch in batches:
+        for _, batch in frames:
             self._keep(self._kept, batch)
 
     def _keep(self, kept: dict[Place, bytes], batch: Batch) -> None:

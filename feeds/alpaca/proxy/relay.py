@@ -15,10 +15,11 @@ from framework.live.stream import Frame
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """The messages of one frame's channels, in order; `at` is when it came, in I/O time."""
+    """The messages of one frame's channels, in order; `at` is when it came, in I/O time, `size` how long it was."""
 
     messages: list[Message]
     at: float
+    size: int
 
 
 class Relay:
@@ -61,11 +62,11 @@ class Relay:
         if carried:
             self.stream.carried(len(carried), now)
         if len(carried) == len(messages):
-            return (), (Carried(carried, now),)
+            return (), (Carried(carried, now, len(frame)),)
         said = [each for each in messages if each.kind in CONTROL]
         self._note(said)
         frames, told = self._line.receive(payload(said, Codec.JSON).decode(), now)
-        return frames, itertools.chain((Carried(carried, now),) if carried else (), told)
+        return frames, itertools.chain((Carried(carried, now, len(frame)),) if carried else (), told)
 
     def deadline(self) -> float | None:
         """Return when a login that was turned away is sent again."""

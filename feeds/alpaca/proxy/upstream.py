@@ -44,6 +44,12 @@ log = logging.getLogger("switchback.proxy")
 GATHER = 0.02
 """Seconds in which changes are gathered before they are said."""
 
+TOGETHER = 1 << 15
+"""Bytes after which what came in one turn goes out in more than one frame: some clients read none above a mebibyte."""
+
+AT_ONCE = 500
+"""Bars of history that go out as one frame at the most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -76,6 +82,8 @@ class Upstream:
         self._missed = Missed()
         self._frames: list[Frame] = []
         self._stir = asyncio.Event()
+        self._turn: list[Message] = []  # what came in this turn of the loop
+        self._turn_at, self._turn_size = 0.0, 0
         self._is_gathering = self._is_up = False
         self._risen, self._rises = asyncio.Event(), 0
         self._conflated = 0  # by clients that have gone
@@ -117,6 +125,7 @@ class Upstream:
 
     def leave(self, client: Client) -> None:
         """Forget a client that has gone."""
+        self._deliver()
         self.clients.pop(client, None)
         self._conflated += client.outbox.conflated
         self._questions.forget(client)
@@ -129,6 +138,7 @@ class Upstream:
         if row["T"] != "subscription":
             self._questions.say(client, row)
             return self._release()
+        self._deliver()
         wanted = client.conversation.wanted
         self.board.put(client, wanted)
         self._routes.put(client, both(self._routes.of(client), wanted))
@@ -167,10 +177,11 @@ class Upstream:
 
     async def _consume(self, item: Told | Carried | Link) -> None:
         match item:
-            case Carried(messages, at):
+            case Carried(messages):
                 self.counts.received += len(messages)
-                self._spread(self._missed.take(messages), at)
+                self._carry(self._missed.take(messages), item)
             case Told(events):
+                self._deliver()
                 for each in events:
                     self._heard(each)
                 self._release()
@@ -178,6 +189,22 @@ class Upstream:
                 self._sink(item)
             case Link():
                 self._rise(item)
+
+    def _carry(self, messages: list[Message], carried: Carried) -> None:
+        """Let messages be delivered with what else comes in this turn of the loop."""
+        if not self._turn:
+            self._turn_at, self._turn_size = carried.at, 0
+            asyncio.get_running_loop().call_soon(self._deliver)
+        self._turn += messages
+        self._turn_size += carried.size
+        if self._turn_size >= TOGETHER:
+            self._deliver()
+
+    def _deliver(self) -> None:
+        """Give the clients what has come so far, as their lists are now."""
+        if self._turn:
+            messages, self._turn = self._turn, []
+            self._spread(messages, self._turn_at)
 
     def _spread(self, messages: list[Message], at: float) -> None:
         for audience, batch in self._routes.spread(messages):
@@ -214,6 +241,7 @@ class Upstream:
 
     def _release(self) -> None:
         """Answer what can be answered, and send from now on what was asked for."""
+        self._deliver()
         for client, question in self._questions.answered(self._clock.monotonic()):
             if question.row is not None:
                 client.say(question.row)
@@ -256,7 +284,9 @@ class Upstream:
             self._remark(f"{self.endpoint.path}: bars may be missing, for history does not answer: {failure}")
         messages = self._missed.skip() if failure else self._missed.mend(rows)
         self.counts.missed += 0 if failure else self._missed.mended
-        self._spread(messages, self._clock.monotonic())
+        self._deliver()
+        for at in range(0, len(messages), AT_ONCE):
+            self._spread(messages[at : at + AT_ONCE], self._clock.monotonic())
 
     async def _rows(self, lacking: Lacking) -> tuple[Rows, str]:
         """Return history's rows, and why there are none."""
