@@ -15,11 +15,13 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import msgpack
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, broadcast, serve
+from websockets.exceptions import ConnectionClosed
 
 from feeds.alpaca.messages import as_msgpack, from_msgpack
 from feeds.alpaca.plans import PAID
@@ -63,10 +65,11 @@ class Feeder:
     async def talk(self, socket: ServerConnection) -> None:
         conversation = Conversation(ENDPOINTS[0], PAID, (KEY, SECRET), lambda: True)
         await socket.send(as_msgpack([CONNECTED]))
-        async for said in socket:
-            await socket.send(as_msgpack([conversation.receive(from_msgpack(said))]))
-            if conversation.is_listening:
-                self.listeners.add(socket)
+        with suppress(ConnectionClosed):  # clients leave without a word
+            async for said in socket:
+                await socket.send(as_msgpack([conversation.receive(from_msgpack(said))]))
+                if conversation.is_listening:
+                    self.listeners.add(socket)
         self.listeners.discard(socket)
 
     async def feed(self, count: int, batch: int, rate: float) -> None:
@@ -155,7 +158,8 @@ async def each_in_turn(upstream: ClientConnection, clients: set[ServerConnection
             continue
         message = waiting.popleft()
         for client in list(clients):
-            await client.send(as_msgpack([message]))
+            with suppress(ConnectionClosed):
+                await client.send(as_msgpack([message]))
 
 
 if __name__ == "__main__":
