@@ -177,10 +177,7 @@ def delivered(server: str, load: Load) -> tuple[float, float]:
 
 def late(server: str | None, count: int) -> np.ndarray[Any, Any]:
     """Return the milliseconds of each message to one of ten clients; without a server one reads upstream itself."""
-    with (
-        part("feeder") as feeder,
-        part(server, f"http://127.0.0.1:{feeder.port}") if server else same(feeder) as between,
-    ):
+    with part("feeder") as feeder, behind(feeder, server) as between:
         keys = {name: between.told.get(name, AUTH[name]) for name in ("key", "secret")}
         shown = keys if server in ("ours", None) else {}
         others = [listener(between.port, shown) for _ in range(9 if server else 0)]

@@ -112,32 +112,31 @@ def _split_packed(frame: bytes) -> Iterator[Message]:
     unpacker = msgpack.Unpacker(max_buffer_size=len(frame) + 1)
     unpacker.feed(frame)
     try:
-        for _ in range(unpacker.read_array_header()):
-            start = unpacker.tell()
+        left = unpacker.read_array_header()
+        start = unpacker.tell()
+        for _ in range(left):
             known = _beginning(frame, start)
             if known is None:
-                row = unpacker.unpack()
-                known = _named(row)
+                known = _named(unpacker.unpack())
             else:
                 unpacker.skip()
-            yield Message(*known, frame[start : unpacker.tell()], Codec.MSGPACK)
+            end = unpacker.tell()
+            yield Message(*known, frame[start:end], _MSGPACK)
+            start = end
     except (msgpack.UnpackException, IndexError, UnicodeDecodeError) as error:
         raise ValueError(f"a frame of {len(frame)} bytes is no array in MessagePack: {error}") from error
 
 
+_FIRST = re.compile(rb"[\x82-\x8f]\xa1T\xa1([!-~])\xa1S([\xa0-\xbf])")
+"""How a message begins that has a type of one letter, and then a symbol: a map, and texts of less than 32 bytes."""
+
+
 def _beginning(frame: bytes, start: int) -> tuple[str, str] | None:
     """Return type and symbol where a message begins with them, as Alpaca's do; None where it has to be read."""
-    # fixmap, "T", one letter, "S", fixstr
-    if (
-        frame[start] >> 4 != 0x8
-        or frame[start + 1 : start + 4] != b"\xa1T\xa1"
-        or frame[start + 5 : start + 7] != b"\xa1S"
-    ):
+    if not (found := _FIRST.match(frame, start)):
         return None
-    size = frame[start + 7] ^ 0xA0
-    if size > 31:
-        return None
-    return chr(frame[start + 4]), frame[start + 8 : start + 8 + size].decode()
+    first = found.end()
+    return chr(frame[start + 4]), frame[first : first + frame[first - 1] - 0xA0].decode()
 
 
 def _split_text(frame: str) -> Iterator[Message]:

