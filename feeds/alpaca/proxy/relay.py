@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from feeds.alpaca.line import CONTROL, Line, Told
 from feeds.alpaca.proxy.frames import Codec, Message, payload, split
@@ -13,8 +13,7 @@ from feeds.alpaca.stream import Stream
 from framework.live.stream import Frame
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
+class Carried(NamedTuple):
     """The messages of one frame's channels, in order; `at` is when it came, in I/O time, `size` how long it was."""
 
     messages: list[Message]
