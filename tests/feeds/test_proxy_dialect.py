@@ -121,8 +121,11 @@ def test_every_channel_comes_to_who_asked_for_it():
             for fault in ("late_update", "trade_correction", "trade_cancel", "trading_status", "luld_bands"):
                 front.venue.arm(fault)
             front.venue.step(2)
-            assert "".join(each["T"] for each in client.read()) == "ttttcxslqbd"
-            assert client.read()[0]["T"] == "u"
+            kinds = "ttttcxslqbd" + "uttttqbd"
+            told: list[str] = []
+            while len(told) < len(kinds):  # what comes at once may come as one frame
+                told += [each["T"] for each in client.read()]
+            assert "".join(told) == kinds
             assert [each["T"] for each in other.read()] == ["s"]
 
 
