@@ -90,7 +90,8 @@ class PriceStream:
             self.is_ready = True
             return []
         why = self._session.hidden(said.text) or "no reason given"
-        raise AuthenticationError(NAME, f'prices are refused: "{why}"; check {VARIABLES[0]} and {VARIABLES[1]}')
+        asked, keys = ", ".join(sorted(self._symbols)), " and ".join(VARIABLES)
+        raise AuthenticationError(NAME, f'prices of {asked} are refused: "{why}"; check the symbols, and {keys}')
 
     def _is_wanted(self, quote: BrokerQuote) -> bool:
         return quote.quote.symbol in self._symbols and self._broker in ("", quote.broker)

@@ -8,16 +8,19 @@ from framework.errors import ConfigError
 from framework.wire import is_on_this_machine
 
 
-def address(asked: str | None, default: str) -> str:
-    """Return a server's address, without a slash at its end; raise `ConfigError` for one that cannot be used."""
+def address(asked: str | None, default: str, name: str = "base_url") -> str:
+    """Return a server's address, without a slash at its end; raise `ConfigError` for one that cannot be used.
+
+    `name` is what the user calls it.
+    """
     if asked is None:
         return default
     parts = _parts(asked)
     is_plain = not (parts.query or parts.fragment or parts.username is not None)
     if parts.scheme not in ("http", "https") or not parts.hostname or not is_plain:
-        raise ConfigError('base_url is not an address that can be used; try base_url="http://127.0.0.1:8000"')
+        raise ConfigError(f'{name} is not an address that can be used; try {name}="http://127.0.0.1:8000"')
     if parts.scheme == "http" and not is_on_this_machine(asked):
-        raise ConfigError(f"base_url {asked} would send the keys in the clear; try https://{parts.netloc}")
+        raise ConfigError(f"{name} {asked} would send the keys in the clear; try https://{parts.netloc}")
     return asked.rstrip("/")
 
 

@@ -16,7 +16,8 @@ from framework.live.stream import Frame
 Said = Value | Subscribed | TurnedAway | Refused | Strange
 """What a connection tells while it goes on."""
 
-_CONTROL = ("success", "subscription", "error")
+CONTROL = ("success", "subscription", "error")
+"""The types of messages that are no channel's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Line:
 
     @property
     def _messages(self) -> int:
-        return sum(count for kind, count in self.stream.counts.items() if kind not in _CONTROL)
+        return sum(count for kind, count in self.stream.counts.items() if kind not in CONTROL)
 
     def _is_open(self, at: datetime) -> bool:
         minute = at.replace(second=0, microsecond=0)

@@ -60,6 +60,8 @@ class Stream:
     """How many messages of each kind have come."""
     strange: Counter[str] = field(default_factory=Counter)
     """How often each strange thing has come."""
+    is_shared: bool = False
+    """Whether many ask over it: an error that answers one question is then no matter of the others."""
     _wants: Wants = field(default_factory=Wants)
     _attempt: int = 0
     _again: float | None = None
@@ -135,6 +137,20 @@ class Stream:
             self._wants.expect_answer()
             self._send({"action": "unsubscribe", **{name: [symbol] for name in sorted(left)}})
         return self._said()[0]
+
+    def unsubscribe(self, channels: Channels) -> list[str | bytes]:
+        """Want these no more; return the frames to send."""
+        if not self._is_in:
+            self._wants.drop(channels)
+        elif channels:
+            self._wants.give_back(channels)
+            self._send({"action": "unsubscribe", **{name: sorted(symbols) for name, symbols in channels.items()}})
+        return self._said()[0]
+
+    def carried(self, count: int, now: float) -> None:
+        """Note that so many messages of channels came, which somebody else reads."""
+        self.counts["carried"] += count
+        self._quiet.told(now)
 
     def receive(self, frame: str | bytes, now: float) -> Said:
         """Take a frame; return what to send and what has happened. A message that is wrong costs only itself."""
@@ -256,10 +272,10 @@ class Stream:
             self._quiet.began(now)
             self._events.append(Subscribed(minus(self._wants.had, {})))
 
-    def _refuse(self, channels: Channels, error: SwitchbackError) -> None:
+    def _refuse(self, channels: Channels, error: SwitchbackError, code: int = 0) -> None:
         """Want no more what is not had: else each new connection would ask for it in vain."""
         self._wants.drop(channels)
-        self._events.append(Refused(channels, error))
+        self._events.append(Refused(channels, error, code))
 
     def _failed(self, message: Mapping[str, Any], now: float) -> None:
         code, text = _code(message.get("code")), self.credentials.hidden(str(message.get("msg") or ""))
@@ -268,7 +284,7 @@ class Stream:
                 self._enter(now)
             case Verdict.BENIGN, _:
                 pass
-            case Verdict.STOP | Verdict.REFUSED, _ if self._wants.is_asking_for_extras or self._wants.is_asking_apart:
+            case Verdict.STOP | Verdict.REFUSED, _ if self._is_asking_gently:
                 self._refused(code, text, now)
             case Verdict.STOP, _:
                 self.state = State.STOPPED
@@ -282,10 +298,16 @@ class Stream:
             case _:
                 self._lose(stream_errors.said(code, text))
 
+    @property
+    def _is_asking_gently(self) -> bool:
+        """Whether the oldest question may be answered by any error, and all else goes on."""
+        wants = self._wants
+        return wants.is_asking_for_extras or wants.is_asking_apart or (self.is_shared and wants.is_asking)
+
     def _refused(self, code: int, text: str, now: float) -> None:
         """Take an error for the answer to the oldest question."""
         asked = self._wants.refused()
-        self._refuse(asked, stream_errors.refusal(code, text, asked))
+        self._refuse(asked, stream_errors.refusal(code, text, asked), code)
         self._settle(now)
 
     def _turned_away(self, code: int, text: str, now: float) -> None:
@@ -331,7 +353,8 @@ class Stream:
                 f"{NAME}: the stream {self.endpoint.path} has no {channel}{nearest(channel, known)}; it has "
                 f"{', '.join(known)}"
             )
-        if symbols and protocol.is_crypto(sorted(symbols)) is not self.endpoint.is_crypto:
+        named = symbols - {"*"}
+        if named and protocol.is_crypto(sorted(named)) is not self.endpoint.is_crypto:
             kind = "crypto pairs" if self.endpoint.is_crypto else "stocks"
             raise ConfigError(f"{NAME}: the stream {self.endpoint.path} carries {kind}, not {min(symbols)}")
 

@@ -40,10 +40,14 @@ class TurnedAway:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A subscription is not had, and not asked for again; everything else goes on. `error` says what to try."""
+    """A subscription is not had, and not asked for again; everything else goes on. `error` says what to try.
+
+    `code` is the server's error, 0 where it answered without what was asked for.
+    """
 
     channels: Channels
     error: SwitchbackError
+    code: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ and its Go client, which on 406 keeps the socket and asks again.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -120,6 +122,7 @@ class Conversation:
     """What one client has said. `claim` takes the endpoint's slot, and says whether there was one.
 
     Owned by the socket's task. `is_settled` is True once the client's keys were right, slot or no slot.
+    `has_room` says whether a list is short enough, where that is not for `plan` to say.
     """
 
     endpoint: Endpoint
@@ -128,6 +131,7 @@ class Conversation:
     claim: Callable[[], bool]
     is_settled: bool = False
     is_authenticated: bool = False
+    has_room: Callable[[Mapping[str, AbstractSet[str]]], bool] | None = None
     _sets: dict[str, set[str]] = field(default_factory=dict)
 
     def receive(self, message: Any) -> Row:
@@ -148,7 +152,7 @@ class Conversation:
         """Return the answer to a client that shows its keys, in a message or in the handshake."""
         if self.is_authenticated:
             return error(403)
-        if (key, secret) != self.credentials:
+        if not all(map(_is_same, (key, secret), self.credentials)):
             return error(402)
         if self.endpoint.feed == "sip" and not self.plan.has_sip:
             return error(409)
@@ -163,6 +167,15 @@ class Conversation:
         """Whether there is anything that the client wants."""
         return any(self._sets.values())
 
+    @property
+    def wanted(self) -> Mapping[str, frozenset[str]]:
+        """The client's own list, without channels that are empty."""
+        return {name: frozenset(symbols) for name, symbols in self._sets.items() if symbols}
+
+    def lose(self, channels: Mapping[str, AbstractSet[str]]) -> None:
+        """Take these out of the client's list: they are not to be had."""
+        self._sets = {name: symbols - channels.get(name, set()) for name, symbols in self._sets.items()}
+
     def wants(self, channel: str, symbol: str) -> bool:
         """Return whether a message of that channel and symbol goes to this client."""
         asked = self._sets.get("trades" if channel in WITH_TRADES else channel, ())
@@ -176,10 +189,10 @@ class Conversation:
         for name, symbols in asked.items():
             had = sets.get(name, set())
             sets[name] = had | symbols if is_more else had - symbols
-        if is_more:
-            self._check_limit(sets)
+        if is_more and not (self.has_room or self._is_within_plan)(sets):
+            raise Wrong(405)
         self._sets = sets
-        return self._current()
+        return current(self.endpoint, sets)
 
     def _symbols(self, channel: str, value: Any) -> set[str]:
         """Return a channel's symbols; raise `Wrong` where there is no such channel, or no such symbol."""
@@ -199,16 +212,21 @@ class Conversation:
         except ConfigError:
             return False
 
-    def _check_limit(self, sets: Mapping[str, Iterable[str]]) -> None:
+    def _is_within_plan(self, sets: Mapping[str, AbstractSet[str]]) -> bool:
         counted = [symbol for name in ("trades", "quotes") for symbol in sets.get(name, ())]
         limit = 0 if self.endpoint.is_crypto else self.plan.channels
-        if limit and (len(counted) > limit or "*" in counted):
-            raise Wrong(405)
+        return not limit or (len(counted) <= limit and "*" not in counted)
 
-    def _current(self) -> Row:
-        """Return the whole of what is subscribed to: the answer is never the difference."""
-        told: Row = {"T": "subscription"}
-        told |= {name: sorted(self._sets.get(name, ())) for name in self.endpoint.channels}
-        if self.endpoint.channels is STOCK_CHANNELS:
-            told |= dict.fromkeys(WITH_TRADES, told["trades"])
-        return told
+
+def current(endpoint: Endpoint, sets: Mapping[str, Iterable[str]]) -> Row:
+    """Return the answer to a subscription: the whole of what is subscribed to, never the difference."""
+    told: Row = {"T": "subscription"}
+    told |= {name: sorted(sets.get(name, ())) for name in endpoint.channels}
+    if endpoint.channels is STOCK_CHANNELS:
+        told |= dict.fromkeys(WITH_TRADES, told["trades"])
+    return told
+
+
+def _is_same(shown: Any, known: str) -> bool:
+    """Return whether what a client shows is what is known, in a time that does not tell how much of it is right."""
+    return isinstance(shown, str) and hmac.compare_digest(shown.encode(), known.encode())

@@ -120,6 +120,12 @@ class Wants:
             if not self.has(symbol):
                 self._joining.pop(symbol, None)
 
+    def give_back(self, channels: Channels) -> None:
+        """Want these no more, and take them for not had: what is asked for again is had when that is answered."""
+        self.drop(channels)
+        self.had = minus(self.had, channels)
+        self.expect_answer()
+
     def leave(self, symbol: str) -> Channels:
         """Want nothing of a symbol any more; return what was wanted."""
         left = self.of({symbol})

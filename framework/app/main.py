@@ -25,6 +25,7 @@ COMMANDS = {
     "journal": "show what sessions did",
     "fetch": "fetch bars into the cache",
     "signals": "print what AlphaHub's algorithms publish, as it comes",
+    "proxy": "hold the account's one data connection and serve everybody on this machine",
     "sandbox": "serve a venue on loopback that speaks the real dialects, faults included",
 }
 

@@ -189,7 +189,8 @@ class Socket(Generic[E]):
         self._stir.set()
         for event in events:
             self._put(event)
-        await self._send(socket, replies)
+        if replies:
+            await self._send(socket, replies)
 
     async def _send(self, socket: ClientConnection, frames: Sequence[Frame]) -> None:
         for frame in frames:

@@ -1,0 +1,213 @@
+"""The proxy as its clients see it: Alpaca's data streams and its history on 127.0.0.1, under keys of its own.
+
+Each stream has one connection upstream, made when somebody first logs in. History is passed on as it is,
+with the account's keys in place of the local ones, and within the account's budget of requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+from collections.abc import AsyncIterator, Callable, Generator
+from typing import Any
+
+from aiohttp import web
+
+from feeds.alpaca.plans import PAID
+from feeds.alpaca.protocol import headers
+from feeds.alpaca.proxy.client import Client
+from feeds.alpaca.proxy.figures import exposition
+from feeds.alpaca.proxy.frames import Codec
+from feeds.alpaca.proxy.outbox import BUDGET
+from feeds.alpaca.proxy.upstream import Account, Upstream
+from feeds.alpaca.subscriptions import CONNECTED, ENDPOINTS, Conversation, Endpoint
+from framework.config import Credentials
+from framework.errors import ConfigError, SwitchbackError
+from framework.ports import AsyncHttp, Clock
+from framework.sandbox.streams import is_text
+from framework.wire import HttpRequest, HttpResponse
+
+HOST = "127.0.0.1"
+
+KEYS = ("APCA-API-KEY-ID", "APCA-API-SECRET-KEY")
+
+LOGIN = 10.0
+"""Seconds that a client has to say who it is."""
+
+PASSED = ("content-type", "date", "retry-after", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
+"""The headers of history's answers that are passed on."""
+
+
+class Proxy:
+    """One account's data, for everybody on this machine who knows `local`. Owned by the loop that runs it.
+
+    `main` is the stream that is connected at once, and whose end is the proxy's.
+    """
+
+    def __init__(
+        self,
+        main: Endpoint,
+        account: Account,
+        local: Credentials,
+        clock: Clock,
+        http: AsyncHttp,
+        remark: Callable[[str], None],
+        budget: int = BUDGET,
+        login: float = LOGIN,
+    ) -> None:
+        self.main, self.account, self.local, self.budget, self.login = main, account, local, budget, login
+        self._clock, self._http, self._remark = clock, http, remark
+        self._upstreams: dict[Endpoint, Upstream] = {}
+        self._tasks: dict[Endpoint, asyncio.Task[None]] = {}
+
+    def application(self) -> web.Application:
+        """Return every path there is."""
+        app = web.Application()
+        for endpoint in ENDPOINTS:
+            app.router.add_get(endpoint.path, self._handler(endpoint), allow_head=False)
+        for path in ("/v2/stocks/{rest:.*}", "/v1beta3/crypto/{rest:.*}"):
+            app.router.add_get(path, self._history, allow_head=False)
+        app.router.add_get("/metrics", self._metrics)
+        return app
+
+    async def run(self) -> None:
+        """Serve what comes until cancelled; raise why the main stream has ended."""
+        try:
+            await asyncio.shield(self._started(self.main))
+        finally:
+            for task in self._tasks.values():
+                task.cancel()
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    def metrics(self) -> str:
+        """Return all figures in Prometheus's text format."""
+        return exposition(self._upstreams[each].standing() for each in self._tasks)
+
+    def _upstream(self, endpoint: Endpoint) -> Upstream:
+        if endpoint not in self._upstreams:
+            upstream = Upstream(endpoint, self.account, self._clock, self._http, self._remark)
+            self._upstreams[endpoint] = upstream
+        return self._upstreams[endpoint]
+
+    def _started(self, endpoint: Endpoint) -> asyncio.Task[None]:
+        if endpoint not in self._tasks:
+            self._tasks[endpoint] = asyncio.create_task(self._upstream(endpoint).run())
+            self._tasks[endpoint].add_done_callback(lambda task: self._ended(endpoint, task))
+        return self._tasks[endpoint]
+
+    def _ended(self, endpoint: Endpoint, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (failure := task.exception()) and endpoint is not self.main:
+            self._remark(f"{endpoint.path} has ended: {failure}")
+
+    def _serves(self, endpoint: Endpoint) -> bool:
+        """Return whether a stream is to be had: of stocks, the one that was named."""
+        return endpoint.stream != "data" or endpoint is self.main
+
+    def _handler(self, endpoint: Endpoint) -> Callable[[web.Request], Any]:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            socket = web.WebSocketResponse(compress=False, timeout=1.0)
+            await socket.prepare(request)
+            await self._serve(endpoint, socket, request)
+            return socket
+
+        return handle
+
+    async def _serve(self, endpoint: Endpoint, socket: web.WebSocketResponse, request: web.Request) -> None:
+        upstream = self._upstream(endpoint if self._serves(endpoint) else self.main)
+        client = self._client(endpoint, upstream, request)
+        client.say(CONNECTED)
+        try:
+            if all(name in request.headers for name in KEYS):
+                keys = [request.headers[name] for name in KEYS]
+                self._answer(client, upstream, {"action": "auth", "key": keys[0], "secret": keys[1]})
+            await self._converse(client, upstream, socket)
+        except ConnectionError:
+            pass  # gone while a ping was answered
+        finally:
+            upstream.leave(client)
+
+    def _client(self, endpoint: Endpoint, upstream: Upstream, request: web.Request) -> Client:
+        assert isinstance(request.transport, asyncio.Transport)
+        is_packed = request.headers.get("Content-Type") == "application/msgpack"
+        conversation = Conversation(endpoint, PAID, (self.local.key, self.local.secret), lambda: True)
+        client = Client(
+            request.transport,
+            Codec.MSGPACK if is_packed else Codec.JSON,
+            conversation,
+            self.budget,
+            upstream.counts,
+            self._clock.monotonic,
+        )
+        conversation.has_room = lambda channels: upstream.board.has_room(client, channels)
+        return client
+
+    async def _converse(self, client: Client, upstream: Upstream, socket: web.WebSocketResponse) -> None:
+        try:
+            async with asyncio.timeout(self.login) as deadline:
+                while True:
+                    if client.conversation.is_authenticated:
+                        deadline.reschedule(None)
+                    frame = await socket.receive()
+                    if not is_text(frame.type):
+                        return
+                    self._answer(client, upstream, client.decoded(frame.data))
+        except TimeoutError:
+            client.dismiss(404)
+
+    def _answer(self, client: Client, upstream: Upstream, message: Any) -> None:
+        was_in = client.conversation.is_authenticated
+        row = client.conversation.receive(message)
+        if not was_in and client.conversation.is_authenticated:
+            if code := upstream.failure or (0 if self._serves(client.conversation.endpoint) else 409):
+                client.dismiss(code)
+                return
+            self._started(upstream.endpoint)
+            upstream.join(client)
+        upstream.answer(client, row)
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(text=self.metrics(), content_type="text/plain", charset="utf-8")
+
+    async def _history(self, request: web.Request) -> web.Response:
+        if not self._knows(*(request.headers.get(name, "") for name in KEYS)):
+            return web.json_response({"message": "unauthorized."}, status=401)
+        asked = HttpRequest(
+            "GET", self.account.base_url + request.path, dict(request.query), headers(self.account.credentials)
+        )
+        try:
+            answer = await self._http.send(_once(asked))
+        except SwitchbackError as failure:
+            return web.json_response({"message": str(failure)}, status=502)
+        passed = {name: answer.headers[name] for name in PASSED if name in answer.headers}
+        return web.Response(status=answer.status, body=answer.body, headers=passed)
+
+    def _knows(self, key: str, secret: str) -> bool:
+        return all(
+            [
+                hmac.compare_digest(key.encode(), self.local.key.encode()),
+                hmac.compare_digest(secret.encode(), self.local.secret.encode()),
+            ]
+        )
+
+
+def _once(request: HttpRequest) -> Generator[HttpRequest, HttpResponse, HttpResponse]:
+    return (yield request)
+
+
+@contextlib.asynccontextmanager
+async def served(proxy: Proxy, port: int = 0) -> AsyncIterator[str]:
+    """Serve a proxy in the running loop; yield its URL. Raise `ConfigError` where the port is taken."""
+    runner = web.AppRunner(proxy.application(), access_log=None, shutdown_timeout=0.5)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, HOST, port)
+        try:
+            await site.start()
+        except OSError as failure:
+            raise ConfigError(
+                f"port {port} cannot be served on {HOST}: {failure.strerror}; try another, or 0 for any"
+            ) from None
+        yield f"http://{HOST}:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
