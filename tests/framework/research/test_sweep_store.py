@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
-import time
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,13 @@ def test_a_run_that_failed_is_tried_again(begun: Path) -> None:
 DRIVER = """
 import sys
 from framework import sweep
+from framework.research.store import Store
 from swept import DAY, Dip
+keep = Store.keep
+def told(*row):
+    keep(*row)
+    print("kept", flush=True)
+Store.keep = told
 folder, store, workers = sys.argv[1:]
 params = {"mishap": "count", "folder": folder}
 sweep(Dip, source=DAY, grid={"period": range(3, 63)}, workers=int(workers), store=store, params=params)
@@ -131,11 +137,13 @@ def test_a_driver_that_is_killed_goes_on_where_it_stopped(begun: Path, workers: 
     store = begun.parent / "store"
     words = [sys.executable, "-c", DRIVER, str(begun), str(store), str(workers)]
     environment = {**os.environ, "PYTHONPATH": str(Path(swept.__file__).parent), "TMPDIR": str(begun.parent)}
-    driver = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until(lambda: kept(store) >= 10)
-    driver.send_signal(signal.SIGKILL)
-    driver.wait()
-    until(lambda: not list(begun.parent.glob("switchback-*")))  # its workers clean up after it, and are gone
+    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as driver:
+        assert driver.stdout is not None
+        assert driver.stderr is not None
+        assert len(list(islice((line for line in driver.stdout if line == "kept\n"), 10))) == 10
+        driver.kill()
+        driver.stderr.read()  # it ends when its workers are gone too, which clean up after it
+    assert not list(begun.parent.glob("switchback-*"))
     assert 10 <= kept(store) < 60
     again = swept_into(begun, grid={"period": range(3, 63)})
     assert counted(begun) <= 60 + workers
@@ -143,22 +151,8 @@ def test_a_driver_that_is_killed_goes_on_where_it_stopped(begun: Path, workers: 
 
 
 def kept(store: Path) -> int:
-    if not store.exists():
-        return 0
-    database = sqlite3.connect(store, timeout=10)
-    try:
+    with closing(sqlite3.connect(store, timeout=10)) as database:
         return int(database.execute("SELECT count(*) FROM rows").fetchone()[0])
-    except sqlite3.OperationalError:  # not made yet
-        return 0
-    finally:
-        database.close()
-
-
-def until(is_so: Any, patience: float = 60) -> None:
-    ends = time.monotonic() + patience
-    while not is_so():
-        assert time.monotonic() < ends, "it did not come about"
-        time.sleep(0.005)
 
 
 def test_a_store_that_cannot_be_written_ends_the_sweep(begun: Path) -> None:
