@@ -23,7 +23,7 @@ from framework.errors import ConfigError
 from framework.research.job import Job
 from framework.research.rows import failed
 from framework.research.shipping import packed, written
-from framework.research.worker import READY
+from framework.research.worker import OVER, READY
 
 Done = SimpleQueue["tuple[int, str] | Exception"]
 
@@ -121,16 +121,22 @@ class _Crew:
             self._done.put((number, failed(f"its worker died {_MOST_DEATHS} times ({why})")))
 
     def _started(self) -> Worker:
-        worker = Worker(self._folder)
-        self._workers.add(worker)
-        if self._over.is_set():
-            worker.kill()  # `end` may not have seen it
-        elif wrong := worker.wrong():
+        """Return a worker that has opened the job; one that dies before it has is replaced, as any that dies is."""
+        for _ in range(_MOST_DEATHS):
+            worker = Worker(self._folder)
+            self._workers.add(worker)
+            if self._over.is_set():
+                worker.kill()  # `end` may not have seen it
+                return worker
+            if (said := worker.begun()) == READY:
+                return worker
             self._ended(worker)
-            raise ConfigError(
-                f"a worker cannot begin: {wrong}; put what it needs where it can be imported, or use workers=1"
-            )
-        return worker
+            if said:
+                break
+        raise ConfigError(
+            f"a worker cannot begin: {said or f'its process ended ({worker.why})'}; "
+            "put what it needs where it can be imported, or use workers=1"
+        )
 
     def _ended(self, worker: Worker) -> None:
         worker.end()
@@ -149,10 +155,9 @@ class Worker:
             [sys.executable, *optimized, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="ascii"
         )
 
-    def wrong(self) -> str:
-        """Wait until the job is open; return what was wrong with it, or an empty string."""
-        said = self._said()
-        return "" if said == READY else said or f"its process ended ({self.why})"
+    def begun(self) -> str | None:
+        """Wait until the job is open: return `READY`, or what was wrong with it, None where the process died."""
+        return self._said()
 
     def row(self, number: int) -> str | None:
         """Return the row of a run, None where the process died."""
@@ -172,7 +177,8 @@ class Worker:
 
     def end(self) -> None:
         """Let the process end, and wait until it has."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # it is gone, or was ended before
+            print(OVER, file=self._stdin)
             self._stdin.close()
         self._process.wait()
         if self._process.stdout:

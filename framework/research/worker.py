@@ -17,18 +17,23 @@ from pathlib import Path
 from framework.research.rows import one_line
 
 READY = "ready"
+OVER = "over"
+"""The driver's last word, which one that was killed does not say."""
 
 
 def main(folder: str) -> None:
     """Work on the job in a folder."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's, which ends its workers
     asked, answers = _private()
+    is_over = False
     with contextlib.suppress(BrokenPipeError):  # the driver is gone
-        _work(Path(folder), asked, answers)
-    shutil.rmtree(folder, ignore_errors=True)  # a driver that was killed could not
+        is_over = _work(Path(folder), asked, answers)
+    if not is_over:
+        shutil.rmtree(folder, ignore_errors=True)  # a driver that was killed could not
 
 
-def _work(folder: Path, asked: io.TextIOWrapper, answers: io.TextIOWrapper) -> None:
+def _work(folder: Path, asked: io.TextIOWrapper, answers: io.TextIOWrapper) -> bool:
+    """Return whether the driver ended it: the folder is the driver's then, and another worker may be about to read."""
     from framework.research.executors import tidied
     from framework.research.shipping import opened
 
@@ -36,13 +41,15 @@ def _work(folder: Path, asked: io.TextIOWrapper, answers: io.TextIOWrapper) -> N
         job = opened(folder)
     except Exception as error:
         print(one_line(error), file=answers, flush=True)
-        asked.read()  # until the driver has read it, and ends; others may still begin
-        return
+        return OVER in asked.read()
     print(READY, file=answers, flush=True)
     with tidied() as tidy:
         for line in asked:
+            if line.strip() == OVER:
+                return True
             print(job.row(int(line)), file=answers, flush=True)
             tidy()
+    return False
 
 
 def _private() -> tuple[io.TextIOWrapper, io.TextIOWrapper]:

@@ -22,7 +22,7 @@ from framework import sweep
 from framework.app import naming
 from framework.errors import ConfigError
 from framework.research.executors import InProcess
-from framework.research.processes import Processes
+from framework.research.processes import Processes, Worker
 from framework.research.rows import row
 from framework.research.shipping import opened, packed, written
 
@@ -68,6 +68,23 @@ def test_a_worker_that_is_killed_from_outside_costs_nothing(tmp_path: Path) -> N
     found.update(rows)
     again = [whole.rows[number].same() for number in sorted(found)]
     assert [each.same() for each in map(row, (found[number] for number in range(30)))] == again
+
+
+def test_a_worker_that_is_killed_before_it_has_begun_costs_nothing() -> None:
+    """Another is started, as for one that dies at a run."""
+    whole = sweep(Dip, source=DAY, grid={"period": range(3, 6)}, workers=1)
+    rows = Processes(1).rows(whole.job, range(3))
+    killer = threading.Thread(target=kill_the_first)
+    killer.start()
+    assert sorted(number for number, _ in rows) == [0, 1, 2]
+    killer.join()
+
+
+def kill_the_first() -> None:
+    """As soon as there is one: long before its imports are done."""
+    while not (found := workers()):
+        pass
+    os.kill(found[0].pid, signal.SIGKILL)
 
 
 @in_drills
@@ -191,6 +208,18 @@ def test_a_module_that_has_changed_since_is_found_out(tmp_path: Path, monkeypatc
     path.write_text(CELL.replace("< self.average.double[0]", "<= self.average.double[0]"))
     with pytest.raises(ConfigError, match="Mine is not as it was imported, edited_since has changed since"):
         sweep(edited_since.Mine, source=DAY, grid={"lot": [1, 2]}, workers=2)
+
+
+def test_a_worker_that_cannot_begin_leaves_the_others_the_job(tmp_path: Path) -> None:
+    """Each says what is wrong with the job itself, whichever of them ends first."""
+    (tmp_path / "job").write_bytes(b"no job at all")
+    first, second = Worker(tmp_path), Worker(tmp_path)
+    said = first.begun()
+    first.end()
+    assert (tmp_path / "job").exists()
+    assert said
+    assert second.begun() == said
+    second.end()
 
 
 def test_a_workers_arrays_are_mapped_and_read_only(tmp_path: Path) -> None:
