@@ -43,8 +43,8 @@ class AlgogeneVenue:
         reopens: bool = False,
     ) -> None:
         from brokers.algogene.protocol import check_runmode
+        from feeds.address import address
         from feeds.algogene.protocol import BASE_URL
-        from feeds.alpaca.address import address
 
         self.runmode = check_runmode(runmode)
         self._accountid, self._given, self._reopens = accountid, (user, api_key), reopens

@@ -33,7 +33,7 @@ class AlpacaVenue:
         self, *, paper: bool = True, key: str | None = None, secret: str | None = None, base_url: str | None = None
     ) -> None:
         from brokers.alpaca.endpoint import LIVE_URL, PAPER_URL
-        from feeds.alpaca.address import address
+        from feeds.address import address
 
         self.paper = paper
         self._base_url = address(base_url, PAPER_URL if paper else LIVE_URL)
@@ -53,7 +53,7 @@ class AlpacaVenue:
     def is_real(self) -> bool:
         """Whether real money is at stake: not on this machine, and not on paper, or at the live host all the same."""
         from brokers.alpaca.endpoint import LIVE_URL
-        from feeds.alpaca.address import is_same_host
+        from feeds.address import is_same_host
         from framework.wire import is_on_this_machine
 
         return not is_on_this_machine(self._base_url) and (not self.paper or is_same_host(self._base_url, LIVE_URL))

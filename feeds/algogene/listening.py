@@ -22,9 +22,9 @@ from feeds.algogene.quotes import BrokerQuote
 from feeds.algogene.standstill import Standstill
 from feeds.algogene.stream import PriceStream, Strange
 from feeds.algogene.waits import USUAL, Waits
-from feeds.alpaca.gaps import SETTLE, Range
-from feeds.alpaca.minutes import Minutes
-from feeds.alpaca.telling import Telling
+from feeds.gaps import SETTLE, Range
+from feeds.minutes import Minutes
+from feeds.telling import Telling
 from framework.columns import Columns
 from framework.errors import ConnectionLost, ProtocolError, RateLimited, SwitchbackError
 from framework.live.clock import Deadline

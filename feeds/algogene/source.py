@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from feeds.address import address
 from feeds.algogene.history import history, interval
 from feeds.algogene.naming import NAME, SERVICE, VARIABLES
 from feeds.algogene.protocol import BASE_URL, Session
-from feeds.alpaca.address import address
 from feeds.checks import check_range, symbol_list
 from framework import when
 from framework.calendar import Calendar

@@ -14,15 +14,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from feeds.alpaca.feed import Feed
-from feeds.alpaca.gaps import Range
 from feeds.alpaca.line import Told
-from feeds.alpaca.minutes import MINUTE
 from feeds.alpaca.past import bars_of
 from feeds.alpaca.protocol import NAME
 from feeds.alpaca.stream import Stream
-from feeds.alpaca.telling import Telling
 from feeds.alpaca.waits import Waits
 from feeds.alpaca.wants import Channels
+from feeds.gaps import Range
+from feeds.minutes import MINUTE
+from feeds.telling import Telling
 from framework.columns import Columns
 from framework.errors import ConfigError, ConnectionLost, SwitchbackError, VenueError
 from framework.live.clock import Deadline

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from feeds.alpaca.line import Line, Told
-from feeds.alpaca.minutes import Minutes
 from feeds.alpaca.protocol import NAME, TEST, bars_exchange
 from feeds.alpaca.source import AlpacaBars
 from feeds.alpaca.stream import Stream
 from feeds.alpaca.stream_events import TurnedAway
+from feeds.minutes import Minutes
 from framework.errors import AuthenticationError
 from framework.http import Http
 from framework.live.checkup import PATIENCE, Answer, Check, no, refused, skipped, yes

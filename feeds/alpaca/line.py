@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from feeds.alpaca.minutes import MINUTE, Minutes
 from feeds.alpaca.readings import Value
 from feeds.alpaca.stream import Stream
 from feeds.alpaca.stream_events import Lost, Refused, State, Stopped, Strange, Subscribed, TurnedAway
+from feeds.minutes import MINUTE, Minutes
 from framework.errors import SwitchbackError
 from framework.live.stream import Frame
 

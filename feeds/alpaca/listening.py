@@ -15,20 +15,20 @@ from datetime import datetime, timedelta
 
 from feeds.alpaca.adding import Adding
 from feeds.alpaca.feed import Feed
-from feeds.alpaca.gaps import SETTLE, Range
 from feeds.alpaca.halts import CHANNEL as STATUSES
 from feeds.alpaca.halts import Halts
 from feeds.alpaca.line import Line, Said, Told
-from feeds.alpaca.minutes import MINUTE, Minutes
 from feeds.alpaca.mute import Mute
 from feeds.alpaca.past import bars_of
 from feeds.alpaca.protocol import NAME, TEST
 from feeds.alpaca.quiet import Patience
-from feeds.alpaca.readings import Revised, TradingStatus
+from feeds.alpaca.readings import TradingStatus
 from feeds.alpaca.stream import Stream
 from feeds.alpaca.stream_events import Refused, Strange, Subscribed, TurnedAway
-from feeds.alpaca.telling import Telling
 from feeds.alpaca.waits import USUAL, Waits
+from feeds.gaps import SETTLE, Range, Revised
+from feeds.minutes import MINUTE, Minutes
+from feeds.telling import Telling
 from framework.columns import Columns
 from framework.errors import ConnectionLost, ProtocolError, RateLimited, SwitchbackError
 from framework.live.socket import Socket, first_to_fail

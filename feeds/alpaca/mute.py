@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from feeds.alpaca.gaps import Handed, News, Origin
+from feeds.gaps import Handed, News, Origin
 
 FEW, MANY = 2, 32
 """How much must be lacking before a stream is mute, and the most that it takes."""

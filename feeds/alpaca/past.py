@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from feeds.alpaca.feed import Feed
-from feeds.alpaca.gaps import Range
 from feeds.alpaca.protocol import NAME, bars_exchange
+from feeds.gaps import Range
 from framework.columns import Columns
 from framework.errors import ConnectionLost
 from framework.live.clock import Deadline

@@ -19,7 +19,7 @@ class Patience:
     end of login and subscription. `data`: no message in trading hours where quotes or trades are
     subscribed to; it grows with the pauses that the stream is seen to make. None is for ever, as in
     lock-step, where the venue's time stands still. With bars alone quiet proves nothing, for symbols may
-    not trade: there the gaps tell that bars are missing (`feeds.alpaca.gaps`).
+    not trade: there the gaps tell that bars are missing (`feeds.gaps`).
     """
 
     line: float = 10.0

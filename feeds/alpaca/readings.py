@@ -14,19 +14,13 @@ from typing import Any
 
 from feeds.alpaca.subscriptions import KINDS
 from feeds.checks import ROUNDING
+from feeds.gaps import Revised
 from framework.model import Bar, Quote, Trade
 
 MINUTE = timedelta(minutes=1)
 
 _HALTED = frozenset({"2", "H", "P", "Q"})  # Q: quotes are taken again, and nothing trades yet
 _TRADING = frozenset({"3", "T"})
-
-
-@dataclass(frozen=True, slots=True)
-class Revised:
-    """A bar that was told before, made again with the trades that were reported late."""
-
-    bar: Bar
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from feeds.address import address
 from feeds.alpaca import protocol, stream
-from feeds.alpaca.address import address
 from feeds.alpaca.download import Download, Series
 from feeds.alpaca.feed import Feed, check_live
 from feeds.cache import BarCache

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, Protocol
 
-from feeds.alpaca.address import address
+from feeds.address import address
 from feeds.alphahub.intake import PAST, Batch
 from feeds.alphahub.parsing import folded, load
 from feeds.alphahub.person import find_person

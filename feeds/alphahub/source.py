@@ -9,7 +9,7 @@ from datetime import datetime, time, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from feeds.alpaca.address import address
+from feeds.address import address
 from feeds.alphahub.batches import between, check_times
 from feeds.alphahub.past import check_past, read_past, tell_none
 from feeds.alphahub.person import find_person

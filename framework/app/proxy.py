@@ -124,8 +124,8 @@ class Opened:
 @contextlib.asynccontextmanager
 async def opened(settings: Settings, remark: Callable[[str], None]) -> AsyncIterator[Opened]:
     """Serve a proxy in the running loop until the block is left; raise `ConfigError` for what cannot be."""
+    from feeds.address import address
     from feeds.alpaca import protocol
-    from feeds.alpaca.address import address
     from feeds.alpaca.plans import FREE
     from feeds.alpaca.proxy.server import Proxy as Server
     from feeds.alpaca.proxy.server import served

@@ -12,10 +12,10 @@ from typing import Any
 from tape import OPEN, Tape
 
 from feeds import AlpacaBars
-from feeds.alpaca.ledger import KIND, Entry, Ledger
 from feeds.alpaca.listening import Listening
-from feeds.alpaca.minutes import Minutes
 from feeds.alpaca.waits import Waits
+from feeds.ledger import KIND, Entry, Ledger
+from feeds.minutes import Minutes
 from framework.app.sandbox import Sandbox
 from framework.columns import moment
 from framework.live.additions import Offers

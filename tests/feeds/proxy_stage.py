@@ -17,10 +17,10 @@ from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection, serve
 
 from feeds.alpaca.messages import as_msgpack, from_msgpack
-from feeds.alpaca.minutes import MINUTE
 from feeds.alpaca.plans import PAID
 from feeds.alpaca.subscriptions import CONNECTED, ENDPOINTS, Conversation
 from feeds.alpaca.waits import Waits
+from feeds.minutes import MINUTE
 from framework.app.proxy import Proxy
 from framework.columns import moment
 

@@ -6,13 +6,12 @@ from data_sandbox import KEY, SECRET
 from tape import OPEN
 from websockets.sync.client import connect
 
-from feeds.alpaca.gaps import Gaps, Handed
-from feeds.alpaca.ledger import Ledger
-from feeds.alpaca.minutes import Minutes
 from feeds.alpaca.protocol import BarsQuery, bars_exchange
-from feeds.alpaca.readings import Revised
 from feeds.alpaca.stream import Stream, endpoint
 from feeds.alpaca.stream_events import Subscribed
+from feeds.gaps import Gaps, Handed, Revised
+from feeds.ledger import Ledger
+from feeds.minutes import Minutes
 from framework.calendar import Calendar
 from framework.config import Credentials
 from framework.http import Http

@@ -7,8 +7,8 @@ import pytest
 from live_feed import FULL, PRICES, QUICK, bars_of, came_with, listening, play, played, sandbox
 from tape import OPEN, Tape, bars
 
-from feeds.alpaca.ledger import Mark
 from feeds.alpaca.waits import Waits
+from feeds.ledger import Mark
 from framework.app.sandbox import Sandbox
 from framework.columns import joined, moment
 from framework.errors import ConfigError, Unsupported

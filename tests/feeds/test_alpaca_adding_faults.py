@@ -8,7 +8,7 @@ import pytest
 from live_feed import FULL, QUICK, bars_of, listening, play, played, sandbox
 from tape import OPEN
 
-from feeds.alpaca.ledger import Mark
+from feeds.ledger import Mark
 from framework.errors import ConfigError, ConnectionLost, VenueError
 from framework.model import Bar, Link
 from framework.retries import Patience

@@ -10,10 +10,10 @@ from stream_client import BARS, Server, stream
 from tape import OPEN, Tape
 
 from feeds.alpaca.halts import Halts, told
-from feeds.alpaca.ledger import Mark
 from feeds.alpaca.readings import TradingStatus
 from feeds.alpaca.stream_events import Refused, State, Stopped
 from feeds.alpaca.subscriptions import error
+from feeds.ledger import Mark
 from framework.app.sandbox import Sandbox
 from framework.model import Bar, Halt
 from framework.sandbox.actions import Halted

@@ -7,9 +7,9 @@ from stream_client import BARS, Server, stream
 from tape import OPEN
 
 from feeds.alpaca.line import Line
-from feeds.alpaca.minutes import Minutes
 from feeds.alpaca.stream_events import Subscribed
 from feeds.alpaca.subscriptions import error
+from feeds.minutes import Minutes
 from framework.calendar import Calendar
 from framework.errors import AuthenticationError, ConnectionLost
 from framework.live.stream import TimedProtocol

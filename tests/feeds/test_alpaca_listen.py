@@ -8,9 +8,9 @@ from live_feed import FULL, PRICES, QUICK, bars_of, listening, play, played, san
 from tape import OPEN
 
 from feeds import AlpacaBars
-from feeds.alpaca.ledger import Mark
 from feeds.alpaca.listening import Listening
 from feeds.alpaca.waits import Waits
+from feeds.ledger import Mark
 from framework.errors import AuthenticationError, ConfigError, Unsupported
 from framework.live.clock import VenueClock, WallClock
 from framework.model import Bar, Quote, Trade

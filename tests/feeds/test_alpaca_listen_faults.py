@@ -8,8 +8,8 @@ import pytest
 from live_feed import FULL, PACE, PRICES, QUICK, bars_of, listening, play, played, sandbox
 from tape import OPEN
 
-from feeds.alpaca.ledger import Mark
 from feeds.alpaca.quiet import Patience as Silence
+from feeds.ledger import Mark
 from framework.errors import AuthenticationError
 from framework.model import Bar, Link, Revision
 from framework.retries import Patience

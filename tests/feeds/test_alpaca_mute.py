@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from tape import OPEN
 
-from feeds.alpaca.gaps import Certified, Handed, Origin
 from feeds.alpaca.mute import Mute
+from feeds.gaps import Certified, Handed, Origin
 from framework.model import Bar
 
 MINUTE = timedelta(minutes=1)

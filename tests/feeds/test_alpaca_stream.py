@@ -9,11 +9,12 @@ from stream_client import BARS, KEYS, Server, live, stream
 
 from feeds.alpaca import messages, stream_errors
 from feeds.alpaca.plans import PAID
-from feeds.alpaca.readings import Revised, TradingStatus
+from feeds.alpaca.readings import TradingStatus
 from feeds.alpaca.stream import endpoint
 from feeds.alpaca.stream_events import Lost, Refused, State, Stopped, Strange, Subscribed, TurnedAway
 from feeds.alpaca.subscriptions import CONNECTED, STOCK_CHANNELS, error
 from feeds.alpaca.wants import AT_ONCE
+from feeds.gaps import Revised
 from framework.errors import AuthenticationError, ConfigError, ConnectionLost, Unsupported
 from framework.model import Bar, Quote, Trade
 

@@ -8,9 +8,9 @@ from data_sandbox import SECRET, sandbox
 from stream_shell import BARS, PRICES, Feed, live, made, opened
 from websockets.exceptions import ConnectionClosed
 
-from feeds.alpaca.gaps import Handed
-from feeds.alpaca.ledger import Mark
 from feeds.alpaca.stream_events import Lost, Refused, State, Stopped, Subscribed, TurnedAway
+from feeds.gaps import Handed
+from feeds.ledger import Mark
 from framework.config import Credentials
 from framework.model import Bar, Quote, Revision, Trade
 

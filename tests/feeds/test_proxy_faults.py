@@ -13,7 +13,7 @@ from data_sandbox import Client
 from proxy_stage import Front, fed, proxied
 from websockets.exceptions import ConnectionClosed
 
-from feeds.alpaca.minutes import MINUTE
+from feeds.minutes import MINUTE
 from framework.columns import moment
 
 PRICES: dict[str, Any] = {"SPY": [100.0 + at for at in range(30)], "IBM": [50.0 + at for at in range(30)]}

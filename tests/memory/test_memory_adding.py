@@ -17,8 +17,8 @@ from memory.sandbox import MemorySandbox
 from tape import OPEN, Tape
 
 from feeds import AlpacaBars
-from feeds.alpaca.ledger import Mark
 from feeds.alpaca.listening import Listening
+from feeds.ledger import Mark
 from framework.columns import moment
 from framework.errors import ConfigError
 from framework.live.additions import Offers

@@ -13,10 +13,10 @@ from typing import Any
 
 import msgpack
 
-from feeds.alpaca.minutes import MINUTE
 from feeds.alpaca.protocol import NAME, BarsQuery, columns, read_page
 from feeds.alpaca.proxy.frames import TIME, Message, timestamp
 from feeds.alpaca.subscriptions import KINDS
+from feeds.minutes import MINUTE
 from framework.errors import ProtocolError
 from framework.wire import HttpRequest, HttpResponse
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 from feeds.alpaca.line import Line, Told
 from feeds.alpaca.messages import Row
-from feeds.alpaca.minutes import Minutes
 from feeds.alpaca.protocol import NAME, TEST, BarsQuery
 from feeds.alpaca.proxy.board import Board
 from feeds.alpaca.proxy.client import Client
@@ -29,6 +28,7 @@ from feeds.alpaca.stream_events import Refused, Strange, TurnedAway
 from feeds.alpaca.subscriptions import ERRORS, Endpoint, current
 from feeds.alpaca.waits import Waits
 from feeds.alpaca.wants import Channels, minus
+from feeds.minutes import Minutes
 from framework.calendar import Calendar
 from framework.config import Credentials
 from framework.errors import SwitchbackError

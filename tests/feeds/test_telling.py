@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from tape import OPEN, bars
 
-from feeds.alpaca.ledger import Mark
-from feeds.alpaca.minutes import Minutes
-from feeds.alpaca.readings import Revised
-from feeds.alpaca.telling import Telling
+from feeds.gaps import Revised
+from feeds.ledger import Mark
+from feeds.minutes import Minutes
+from feeds.telling import Telling
 from framework.calendar import Calendar
 from framework.live.clock import VirtualClock
 from framework.model import Bar, Quote, Revision

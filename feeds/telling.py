@@ -7,10 +7,9 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from feeds.alpaca.gaps import SETTLE, Certified, Gaps, Handed, News, Range
-from feeds.alpaca.ledger import KIND, Ledger, Mark
-from feeds.alpaca.minutes import Minutes
-from feeds.alpaca.readings import Revised
+from feeds.gaps import SETTLE, Certified, Gaps, Handed, News, Range, Revised
+from feeds.ledger import KIND, Ledger, Mark
+from feeds.minutes import Minutes
 from framework.columns import Columns
 from framework.model import Bar, Quote, Revision, Trade
 from framework.ports import Clock, Emit, Journal

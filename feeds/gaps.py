@@ -1,6 +1,6 @@
 """What a stream left out, and how it is made good: each symbol's bars in order, each once. Pure.
 
-Alpaca's streams have no replay and no numbers, so what is missing is seen on the calendar alone: a
+A venue's streams have no replay and no numbers, so what is missing is seen on the calendar alone: a
 minute that has ended without a bar was empty, or lost. REST is asked which; until it has answered, later
 bars of the symbol are held. Every `now` is the venue's time, aware UTC.
 """
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from feeds.alpaca.minutes import MINUTE, Minutes
+from feeds.minutes import MINUTE, Minutes
 from framework.columns import Columns, moment
 from framework.errors import ConfigError
 from framework.model import Bar, Revision
@@ -30,6 +30,13 @@ class Origin(enum.Enum):
 
     LIVE = "received"
     BACKFILLED = "backfilled"
+
+
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """A bar that was told before, made again with the trades that were reported late."""
+
+    bar: Bar
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tape import OPEN, bars
 
-from feeds.alpaca import gaps as module
-from feeds.alpaca.gaps import Certified, Gaps, Handed, Origin, Range
-from feeds.alpaca.minutes import MINUTE, Minutes
+from feeds import gaps as module
+from feeds.gaps import Certified, Gaps, Handed, Origin, Range
+from feeds.minutes import MINUTE, Minutes
 from framework.calendar import Calendar, Hours
 from framework.columns import Columns
 from framework.errors import ConfigError

@@ -15,8 +15,8 @@ from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
-from feeds.alpaca.gaps import Certified, Handed, News, Origin
-from feeds.alpaca.minutes import MINUTE, Minutes, Window
+from feeds.gaps import Certified, Handed, News, Origin
+from feeds.minutes import MINUTE, Minutes, Window
 from framework.columns import Columns, moment
 from framework.errors import ConfigError
 from framework.model import Revision

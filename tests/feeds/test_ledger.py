@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tape import OPEN, bars
 
-from feeds.alpaca.gaps import Certified, Handed, Origin
-from feeds.alpaca.ledger import Entry, Ledger, Mark, Missing
-from feeds.alpaca.minutes import MINUTE, Minutes, Window
+from feeds.gaps import Certified, Handed, Origin
+from feeds.ledger import Entry, Ledger, Mark, Missing
+from feeds.minutes import MINUTE, Minutes, Window
 from framework.calendar import Calendar, Hours
 from framework.errors import ConfigError
 from framework.model import Bar, Revision

@@ -1,4 +1,4 @@
-"""Where Alpaca, or a sandbox, may be reached: secrets go over TLS, or stay on this machine. Pure."""
+"""Where a venue, or a sandbox, may be reached: secrets go over TLS, or stay on this machine. Pure."""
 
 from __future__ import annotations
 
