@@ -1,18 +1,16 @@
 """One live feed of Alpaca's: one socket for all symbols, and history for what it leaves out.
 
-Two tasks share the work. The socket's consumer takes what it brings. `_mend` asks history when
-something is missing: after each connection, and ten seconds after the end of a minute without a bar,
-also while the stream is down. Bars of a symbol wait for what is before them, for as long as one request takes.
+Two tasks share the work. The socket's consumer takes what it brings, and `Mending` asks history when something is
+missing.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import random
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
+from feeds import gaps
 from feeds.alpaca.adding import Adding
 from feeds.alpaca.feed import Feed
 from feeds.alpaca.halts import CHANNEL as STATUSES
@@ -26,20 +24,18 @@ from feeds.alpaca.readings import TradingStatus
 from feeds.alpaca.stream import Stream
 from feeds.alpaca.stream_events import Refused, Strange, Subscribed, TurnedAway
 from feeds.alpaca.waits import USUAL, Waits
-from feeds.gaps import SETTLE, Range, Revised
-from feeds.minutes import MINUTE, Minutes
+from feeds.gaps import Range, Revised
+from feeds.mending import Mending, lateness
+from feeds.minutes import Minutes
 from feeds.telling import Telling
 from framework.columns import Columns
-from framework.errors import ConnectionLost, ProtocolError, RateLimited, SwitchbackError
+from framework.errors import SwitchbackError
+from framework.live.clock import is_told
 from framework.live.socket import Socket, first_to_fail
 from framework.live.stream import Link as Change
 from framework.live.stream import LinkState
-from framework.model import Bar, Halt, Link, Quote, Remark, Trade
-from framework.ports import Clock, Emit, News, Session
-
-log = logging.getLogger("switchback.bars")
-
-_CURABLE = (ConnectionLost, RateLimited, ProtocolError)
+from framework.model import Bar, Halt, Quote, Trade
+from framework.ports import Emit, News, Session
 
 
 class Listening:
@@ -51,35 +47,27 @@ class Listening:
         self.feed, self.session, self.waits = feed, session, waits
         minutes = Minutes(feed.series.calendar)
         self._emit = emit
-        self._second = _venue_second(session.clock)
-        usual = waits.late * self._second if self._second else timedelta(days=1)
-        # In a sandbox that runs fast a bar is late by venue seconds that are no time at all.
-        settle = min(max(SETTLE, usual), MINUTE) if self._second else SETTLE
+        self._is_told = is_told(session.clock)
+        usual, settle = lateness(session.clock, waits.late)
         self.telling = Telling(feed.symbols, minutes, session.clock, self._tell, since, usual, settle)
+        self._mending = Mending(
+            self._name, self.telling, session, emit, waits, self._bars, hear=self._hear, found=self._found
+        )
         self._halts, self._line = Halts(), Line(self._stream(), minutes)
         self._socket = Socket(NAME, self._line, session.clock, self._consume, waits.pace)
         self._adding = Adding(feed, session, self._line.stream, self._socket, self.telling, self._follow, waits)
         self._mute = Mute()
-        self._wake, self._mended_all = asyncio.Event(), asyncio.Event()
-        self._is_up: bool | None = None
-        self._rising: Change | None = None
-        self._failure = ""
         self._is_ahead = False
         self._unheard = 0
         self._brought_at = 0.0
-
-    @property
-    def _is_told(self) -> bool:
-        """Whether venue time only moves when it is told, as in lock-step."""
-        return self._second is None
 
     async def run(self) -> None:
         """Follow the feed; raise `VenueError`, or what else waiting cannot cure."""
         self.session.additions.offer(self._adding.add)
         if self._is_told:
-            self.session.heard.before_step(self._catch_up)
+            self.session.heard.before_step(self._mending.catch_up)
         try:
-            jobs = (self._socket.run(), self._mend(), self._record())
+            jobs = (self._socket.run(), self._mending.run(), self._mending.record())
             await first_to_fail([asyncio.create_task(each) for each in jobs])
         finally:
             self.telling.close(self.session.journal)
@@ -103,31 +91,31 @@ class Listening:
         self.telling.follow(symbol, since)
         self._mute.joined(symbol, self.telling.now())
         self._look_at_halts()
-        self._wake.set()
+        self._mending.wake()
 
     async def _consume(self, item: Told | Change) -> None:
         match item:
             case Told():
                 self._take(item)
             case Change(state=LinkState.LOST):
-                self._sink(item)
+                self._mute.closed()
+                self._mending.closed(item)
             case _:
-                self._rising = item
                 self._brought_at = self.session.clock.monotonic()
                 self._mute.opened(item.at)
-                self._wake.set()
+                self._mending.opened(item)
 
     def _take(self, told: Told) -> None:
         for each in told.events:
             self._take_one(each)
         self._check_clock()
         self._unheard += told.messages
-        if self._rising is not None:
+        if self._mending.is_rising:
             return  # history comes first
-        if self._failure:
+        if self._mending.is_failing:
             self.telling.skip()
         elif self._may_lack(told) and self.telling.wanted() is not None:
-            self._wake.set()
+            self._mending.wake()
             return
         self._hear()
 
@@ -158,13 +146,13 @@ class Listening:
             case Refused(channels, error) if "bars" in channels:
                 self._refused(channels["bars"], error)
             case Refused(channels, error) if channels.keys() == {STATUSES}:
-                self._remark(f"halts of these symbols are not told, orders may wait in one: {error}")
+                self._mending.remark(f"halts of these symbols are not told, orders may wait in one: {error}")
             case Refused(_, error):
-                self._remark(str(error))
+                self._mending.remark(str(error))
             case Strange(what, example):
-                self._remark(f"{NAME}'s stream told {what}, which is left out: {example}")
+                self._mending.remark(f"{NAME}'s stream told {what}, which is left out: {example}")
             case TurnedAway(attempt=1):
-                self._remark(
+                self._mending.remark(
                     f"{NAME}: another session has the one data connection of this account; it is tried again, "
                     "end the other, or wait: one that broke is held for 90 s"
                 )
@@ -176,7 +164,7 @@ class Listening:
             raise error
         for symbol in filter(self.telling.follows, self._adding.refused(symbols, error)):
             self._mute.excuse(symbol)
-            self._remark(f"bars of {symbol} come late, from history alone: {error}")
+            self._mending.remark(f"bars of {symbol} come late, from history alone: {error}")
 
     def _tell(self, news: News) -> None:
         """Hand on what is told in its turn; a bar may show that a halt is over, and then follows that."""
@@ -198,7 +186,8 @@ class Listening:
         ahead = self.telling.ahead
         if ahead and not self._is_ahead and self.telling.is_sure:
             self._is_ahead = True
-            self._remark(f"this machine's clock is {ahead.total_seconds():.0f} s ahead of {NAME}'s; set it right")
+            seconds = f"{ahead.total_seconds():.0f} s"
+            self._mending.remark(f"this machine's clock is {seconds} ahead of {NAME}'s; set it right")
 
     def _hear(self) -> None:
         """Note that all that followed of the messages read so far has been emitted."""
@@ -206,108 +195,15 @@ class Listening:
             self.session.heard.hear(self._name, self._unheard)
             self._unheard = 0
 
-    def _sink(self, lost: Change) -> None:
-        self._rising = None
-        self._mute.closed()
-        if self._is_up is not False:
-            self._is_up = False
-            self._emit(Link(self._name, False, lost.at, lost.reason))
-
-    def _rise(self, reason: str = "") -> None:
-        self._is_up, self._rising = True, None
-        self._emit(Link(self._name, True, self.session.clock.now(), reason))
-        self._hear()
-        self.session.heard.caught_up(self._name)
-
-    async def _mend(self) -> None:
-        failures = 0
-        while True:
-            self._wake.clear()
-            rising = self._rising
-            asked = self.telling.wanted(at_once=rising is not None)
-            if asked is None:
-                self._settle(rising)
-                self._mended_all.set()
-                await self._pause()
-                continue
-            try:
-                bars = await self._bars(asked)
-            except SwitchbackError as error:
-                failures += 1
-                self._fail(error)
-                self._mended_all.set()  # or it is tried again
-                await self.session.clock.sleep(self.waits.retries.back_off(failures, random.random()))
-            else:
-                failures, self._failure = 0, ""
-                self._mended(asked, bars, rising)
-
-    async def _catch_up(self) -> None:
-        """Let history be asked for what is missing by now, and wait until it has answered, or failed."""
-        self._mended_all.clear()
-        self._wake.set()
-        await self._mended_all.wait()
-
     async def _bars(self, asked: Range) -> Mapping[str, Columns]:
         if self.feed.endpoint.feed == TEST:
             return {}  # it has no history: what its stream leaves out is nowhere
         return await bars_of(self.feed, self.session, asked, self.waits.answer)
 
-    def _mended(self, asked: Range, bars: Mapping[str, Columns], rising: Change | None) -> None:
-        news = self.telling.mend(asked, bars)
+    def _found(self, news: Sequence[gaps.News]) -> None:
         if self._may_be_mute and self._mute.is_shown(news):
             self._socket.give_up("no bars came, though history has them: the stream is mute")
-        self._settle(rising)
 
     @property
     def _may_be_mute(self) -> bool:
         return self._is_told or self.session.clock.monotonic() - self._brought_at >= self.waits.mute
-
-    def _settle(self, rising: Change | None) -> None:
-        """Go on where nothing is missing; `rising` is the connection for which history was asked."""
-        if rising is not None and rising is self._rising:
-            self._rise()
-        elif self._rising is None and self.telling.wanted() is None:
-            self._hear()
-
-    def _fail(self, error: SwitchbackError) -> None:
-        """Go on without history; what is fatal at the start may be a gateway's word later."""
-        if self._is_up is None and not isinstance(error, _CURABLE):
-            raise error
-        if not self._failure:
-            self._remark(f"history does not answer, so bars may be missing until it does: {error}")
-        self._failure = str(error)
-        self.telling.skip()
-        if self._rising is not None:
-            self._rise(f"what was missed is still to be had: {error}")
-        self._hear()
-
-    async def _pause(self) -> None:
-        """Wait until a minute is due that may have no bar, or something is wanted before."""
-        waiting = [asyncio.create_task(self.session.clock.sleep(self._left())), asyncio.create_task(self._wake.wait())]
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for each in waiting:
-                each.cancel()
-
-    def _left(self) -> float:
-        at = self.telling.gaps.deadline()
-        left = self.session.clock.seconds_until(at + self.telling.ahead) if at else self.waits.sleep
-        # A thousandth more, so that it has come by the clock, whatever was rounded.
-        return self.waits.look if left is None else min(left + 0.001, self.waits.sleep)
-
-    async def _record(self) -> None:
-        while True:
-            await self.session.clock.sleep(self.waits.record)
-            self.telling.write(self.session.journal)
-
-    def _remark(self, text: str) -> None:
-        log.debug("%s", text)  # the session tells it
-        self._emit(Remark(text))
-
-
-def _venue_second(clock: Clock) -> timedelta | None:
-    """Return the venue time that passes in a second of I/O time, None where it only moves when it is told."""
-    hour = timedelta(hours=1)
-    seconds = clock.seconds_until(clock.now() + hour)
-    return hour / seconds if seconds else None

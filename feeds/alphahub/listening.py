@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import timedelta
 
 from feeds.alphahub import phoenix
 from feeds.alphahub.following import Following
@@ -20,7 +19,7 @@ from feeds.alphahub.login import Login
 from feeds.alphahub.protocol import NAME
 from feeds.alphahub.settings import Settings
 from feeds.alphahub.stream_events import Event, Heard, Joined, Left, Published, Strange
-from framework.live.clock import pace
+from framework.live.clock import is_told, pace
 from framework.live.records import FRAME, TOLD
 from framework.live.socket import first_to_fail
 from framework.live.stream import Frame, LinkState
@@ -71,7 +70,7 @@ class SignalListening:
     @property
     def _is_told(self) -> bool:
         """Whether venue time only moves when it is told, as in lock-step."""
-        return self._clock.seconds_until(self._clock.now() + timedelta(hours=1)) is None
+        return is_told(self._clock)
 
     @property
     def _connections(self) -> list[Connection]:

@@ -186,6 +186,11 @@ class VirtualClock:
             quiet = quiet + 1 if news == self._news else 0
 
 
+def is_told(clock: Clock) -> bool:
+    """Return whether venue time only moves when it is told, as in lock-step."""
+    return clock.seconds_until(clock.now() + _HOUR) is None
+
+
 def pace(clock: Clock) -> float:
     """Return how many seconds of venue time pass in one of I/O time: 1 but for a sandbox in a hurry.
 
