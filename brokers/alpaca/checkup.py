@@ -14,6 +14,7 @@ from brokers.alpaca.lookups import Account, Asset, MarketClock, TradingDay, acco
 from brokers.alpaca.protocol import is_crypto
 from brokers.alpaca.stream import IN_USE, OrderStream
 from brokers.alpaca.venue import AlpacaVenue
+from brokers.alpaca.via import account_checked
 from feeds.alpaca.protocol import NAME, TEST_SYMBOL
 from framework.calendar import Calendar
 from framework.columns import moment
@@ -61,6 +62,7 @@ class AccountCheckup:
         return (
             Check("keys", self.keys),
             Check("account", lambda: account_told(self.account, self._money), needs=("sandbox", "keys")),
+            *((Check("order proxy", self.proxy, needs=ours),) if self.venue.is_proxied else ()),
             Check("clock", self.clock, needs=ours),
             Check("calendar", self.calendar, needs=ours),
             Check("symbols", self.assets, needs=ours, seconds=60.0),
@@ -84,6 +86,13 @@ class AccountCheckup:
     def keys(self) -> Answer:
         """Say where the keys come from."""
         return yes(f"found {self.venue.endpoint.credentials.where}")
+
+    def proxy(self) -> Answer:
+        """Say whether the proxy hears of this account."""
+        endpoint = self.venue.endpoint
+        assert endpoint.proxy is not None
+        self._asked(account_checked(endpoint.proxy, endpoint.base_url, self.number))
+        return yes(f"{endpoint.proxy.url} hears of this account's orders")
 
     def clock(self) -> Answer:
         """Compare this machine's clock with the venue's."""

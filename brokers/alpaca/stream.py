@@ -37,8 +37,8 @@ class TradeStream:
     `open` is sent first. Then each frame goes to `receive`, and what `to_send` gives is sent.
     """
 
-    def __init__(self, credentials: Credentials) -> None:
-        self._credentials = credentials
+    def __init__(self, credentials: Credentials, variables: tuple[str, str] = VARIABLES) -> None:
+        self._credentials, self._variables = credentials, variables
         self._waiting: list[str] = []
         self.state = State.CONNECTED
 
@@ -81,7 +81,7 @@ class TradeStream:
         elif data.get("code") == 406:
             raise ConnectionLost(NAME, f"{IN_USE}; try again later")
         else:
-            advice = f"check {VARIABLES[0]} and {VARIABLES[1]} (a paper account has its own keys)"
+            advice = f"check {self._variables[0]} and {self._variables[1]} (a paper account has its own keys)"
             raise AuthenticationError(NAME, f"the stream of order updates does not accept the keys; {advice}")
 
     def _listening(self, data: dict[str, Any]) -> None:
@@ -119,15 +119,15 @@ class OrderStream:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.url = endpoint.stream_url
-        self._credentials = endpoint.credentials
-        self._talk = TradeStream(endpoint.credentials)
+        self._keys = endpoint.stream_credentials, endpoint.stream_variables
+        self._talk = TradeStream(*self._keys)
 
     @property
     def is_ready(self) -> bool:
         return self._talk.state is State.LISTENING
 
     def opening(self, now: float) -> Sequence[Frame]:
-        self._talk = TradeStream(self._credentials)
+        self._talk = TradeStream(*self._keys)
         self._talk.open()
         return self._talk.to_send()
 

@@ -26,9 +26,11 @@ from brokers.alpaca.sending import Sending
 from brokers.alpaca.splits import splits_after
 from brokers.alpaca.stream import STREAM, Message, OrderStream
 from brokers.alpaca.telling import KEPT, Telling
+from brokers.alpaca.via import account_checked
 from feeds.alpaca.protocol import NAME
+from feeds.alpaca.via import check_clock
 from framework.errors import ConfigError, Unsupported, first
-from framework.live.clock import Deadline
+from framework.live.clock import Deadline, is_told
 from framework.live.held import Clear
 from framework.live.socket import Socket
 from framework.live.stream import Link as SocketLink
@@ -69,6 +71,7 @@ class AlpacaDesk:
         self._rearming = Rearming(self._line, self._telling)
         self._holds: list[tuple[Hold, float]] = []
         self._is_up: bool | None = None
+        self._is_checked = False
         self._group: asyncio.TaskGroup | None = None
         self._works: set[asyncio.Task[None]] = set()
         self._waiting: list[Work] = []
@@ -88,7 +91,16 @@ class AlpacaDesk:
                 f"Alpaca's account {found.snapshot.account} cannot trade ({found.bar}); "
                 "log in at Alpaca to see why, or use another account's keys"
             )
+        await self._check_proxy(found.snapshot.account)
         return found.snapshot
+
+    async def _check_proxy(self, number: str) -> None:
+        """See once that a proxy hears of this account; raise `ConfigError` where it does not."""
+        if (proxy := self._line.endpoint.proxy) is None or self._is_checked:
+            return
+        check_clock(is_told=is_told(self._clock))
+        await self._line.ask(account_checked(proxy, self._line.endpoint.base_url, number))
+        self._is_checked = True
 
     async def splits(self, since: datetime) -> Sequence[Split]:
         """Return the splits from the day of a time on; what is held here over one is withdrawn. Raise `VenueError`."""

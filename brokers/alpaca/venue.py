@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from brokers.alpaca.line import Habits
     from brokers.alpaca.lookups import Asset
     from brokers.alpaca.trading import AlpacaDesk
+    from feeds.alpaca.via import Given
     from framework.config import Credentials
     from framework.ports import Emit, Session
     from framework.retries import Patience
@@ -26,18 +27,29 @@ class AlpacaVenue:
     would, without keys and without a network.
 
     Keys are `key` and `secret`, else APCA_API_KEY_ID and APCA_API_SECRET_KEY, else the credentials file; they
-    are looked for when a session begins. `base_url` is another server, such as a sandbox's.
+    are looked for when a session begins. `base_url` is another server, such as a sandbox's. `proxy` is the address of
+    a `switchback proxy` that order updates come through, so that several sessions may share the account's one stream;
+    left out, SWITCHBACK_PROXY names one, and False is none. Orders go straight to Alpaca.
     """
 
     def __init__(
-        self, *, paper: bool = True, key: str | None = None, secret: str | None = None, base_url: str | None = None
+        self,
+        *,
+        paper: bool = True,
+        key: str | None = None,
+        secret: str | None = None,
+        base_url: str | None = None,
+        proxy: Given = None,
     ) -> None:
         from brokers.alpaca.endpoint import LIVE_URL, PAPER_URL
         from feeds.address import address
+        from feeds.alpaca import via
 
         self.paper = paper
         self._base_url = address(base_url, PAPER_URL if paper else LIVE_URL)
         self._given = (key, secret)
+        via.check(proxy)
+        self._proxy = proxy
         self._is_elsewhere = base_url is not None
 
     @property
@@ -60,9 +72,18 @@ class AlpacaVenue:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Key and secret. Raise `ConfigError` where they are missing."""
-        found = self._credentials()
-        return found.key, found.secret
+        """Key and secret, and a proxy's. Raise `ConfigError` where they are missing."""
+        endpoint = self.endpoint
+        return tuple(
+            word for each in (endpoint.credentials, endpoint.stream_credentials) for word in (each.key, each.secret)
+        )
+
+    @property
+    def is_proxied(self) -> bool:
+        """Whether a proxy is named, here or by SWITCHBACK_PROXY."""
+        from feeds.alpaca.via import is_named
+
+        return is_named(self._proxy)
 
     def open(self, session: Session, emit: Emit, habits: Habits | None = None) -> AlpacaDesk:
         """Return a session's way to trade; nothing is sent yet. Raise `ConfigError` where there are no keys.
@@ -77,8 +98,9 @@ class AlpacaVenue:
     def endpoint(self) -> Endpoint:
         """The account's address and keys. Raise `ConfigError` where there are no keys."""
         from brokers.alpaca.endpoint import Endpoint
+        from feeds.alpaca.via import via
 
-        return Endpoint(self._base_url, self._credentials())
+        return Endpoint(self._base_url, self._credentials(), proxy=via(self._proxy))
 
     def check(self, symbols: Sequence[str], patience: Patience | None = None) -> tuple[Asset, ...]:
         """Return what Alpaca says of each symbol. Blocks.

@@ -10,6 +10,7 @@ from feeds.alpaca.protocol import NAME, TEST, bars_exchange
 from feeds.alpaca.source import AlpacaBars
 from feeds.alpaca.stream import Stream
 from feeds.alpaca.stream_events import TurnedAway
+from feeds.alpaca.via import stream_checked
 from feeds.minutes import Minutes
 from framework.errors import AuthenticationError
 from framework.http import Http
@@ -24,6 +25,13 @@ IN_USE = "another session has the one connection to"
 OTHERS = "end the other session or program that listens there; after a broken connection wait for 90 s"
 
 
+def proxied(source: AlpacaBars, patience: Patience = PATIENCE) -> tuple[Check, ...]:
+    """Return the check of the proxy that the streams come through, nothing where they come straight."""
+    if not source.is_proxied:
+        return ()
+    return (Check("proxy", lambda: proxy_told(source, patience), needs=("sandbox", "keys")),)
+
+
 def recent(source: AlpacaBars, now: Callable[[], datetime], patience: Patience = PATIENCE) -> Check:
     """Return the check of the feed: one request for the latest minutes. `now` is venue time."""
     return Check("data", lambda: recent_told(source, now(), patience), needs=("sandbox", "keys"))
@@ -34,12 +42,21 @@ def stream(source: AlpacaBars, seconds: float = 8.0) -> Check:
     return Check("data stream", lambda: stream_told(source, seconds), needs=("sandbox", "keys"), disturbs=True)
 
 
+def proxy_told(source: AlpacaBars, patience: Patience) -> Answer:
+    """Say whether the proxy has this source's data, and its stream."""
+    feed = source.live
+    assert feed.access.proxy is not None
+    with Http(NAME, patience) as http:
+        http.send(stream_checked(feed.access.proxy, feed.series.base_url, feed.endpoint))
+    return yes(f"{feed.access.url} has {feed.endpoint.path} of {feed.series.base_url}")
+
+
 def recent_told(source: AlpacaBars, at: datetime, patience: Patience) -> Answer:
     """Say whether the feed's bars may be had up to now."""
     if source.feed == TEST:
         return skipped("the test stream has no history")
     feed = source.live
-    query = feed.series.query(source.symbols, at - RECENT, at, to_latest=False, credentials=feed.credentials)
+    query = feed.series.query(source.symbols, at - RECENT, at, to_latest=False, access=feed.access)
     try:
         with Http(NAME, patience) as http:
             found = http.send(bars_exchange(query)).bars
@@ -55,7 +72,7 @@ def stream_told(source: AlpacaBars, seconds: float) -> Answer:
     """Say whether the stream lets us in; nothing is subscribed to."""
     feed = source.live
     path = feed.endpoint.path
-    line = Line(Stream(feed.endpoint, feed.credentials, feed.series.base_url), Minutes(source.calendar))
+    line = Line(Stream(feed.endpoint, feed.credentials, feed.access.url), Minutes(source.calendar))
     try:
         why = knock(NAME, line, lambda told: _turned_away(told, path), seconds)
     except AuthenticationError as error:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from feeds.alpaca import via
 from feeds.alpaca.protocol import DATA_URL, NAME, SERVICE, VARIABLES, Answer, BarsQuery, Page, bars_exchange
 from feeds.cache import BarCache
 from feeds.fetch import Fetch
@@ -26,8 +27,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """Where requests go, and the keys that they carry: the server's, or those of the proxy before it."""
+
+    url: str
+    credentials: Credentials | None = field(repr=False)
+    proxy: via.Via | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Series:
-    """What kind of bars: everything of a query but the symbols and the range. `given` is key and secret."""
+    """What kind of bars: everything of a query but the symbols and the range.
+
+    `given` is key and secret, `proxy` what the user says of one.
+    """
 
     timeframe: Timeframe
     calendar: Calendar
@@ -37,6 +50,7 @@ class Series:
     asof: str | None
     base_url: str
     given: tuple[str | None, str | None] = field(repr=False)
+    proxy: via.Given = field(default=False, repr=False)
 
     @property
     def folder(self) -> tuple[str, ...]:
@@ -54,7 +68,13 @@ class Series:
         hours = timedelta(hours=24 if self.crypto else 16)
         return 1 if self.timeframe.length is None else max(1, int(hours / self.timeframe.length))
 
-    def credentials(self) -> Credentials | None:
+    def access(self) -> Access:
+        """Return the way to the server. Raise `ConfigError` where keys are missing."""
+        if (proxy := via.via(self.proxy)) is not None:
+            return Access(proxy.url, proxy.credentials, proxy)
+        return Access(self.base_url, self._credentials())
+
+    def _credentials(self) -> Credentials | None:
         """Return the keys; crypto, and a server on this machine, may do without."""
         if self.crypto or is_on_this_machine(self.base_url):
             return config.find_credentials(SERVICE, VARIABLES, self.given)
@@ -67,7 +87,7 @@ class Series:
         until: datetime,
         *,
         to_latest: bool,
-        credentials: Credentials | None,
+        access: Access,
     ) -> BarsQuery:
         """Return the query for the bars of `symbols` with `after` < end <= `until`."""
         return BarsQuery(
@@ -81,8 +101,8 @@ class Series:
             adjustment=self.adjustment,
             asof=self.asof,
             to_latest=to_latest,
-            base_url=self.base_url,
-            credentials=credentials,
+            base_url=access.url,
+            credentials=access.credentials,
         )
 
 
@@ -104,7 +124,7 @@ class Download:
         self._series = series
         self._latest = latest
         self._connect = connect
-        self._connected: tuple[Http, Credentials | None] | None = None
+        self._connected: tuple[Http, Access] | None = None
         self._bar = ProgressBar(f"bars from {NAME}", progress)
         self._piece = (0, 1)
         self._fetch = Fetch(
@@ -134,12 +154,17 @@ class Download:
         return self._fetch.load(symbols, span, until)
 
     def _ask(self, symbols: Sequence[str], after: datetime, until: datetime) -> Answer:
-        if self._connected is None:
-            credentials = self._series.credentials()
-            self._connected = self._connect(), credentials
-        http, credentials = self._connected
-        query = self._series.query(symbols, after, until, to_latest=until == self._latest, credentials=credentials)
+        http, access = self._connected or self._opened()
+        query = self._series.query(symbols, after, until, to_latest=until == self._latest, access=access)
         return http.send(bars_exchange(query, lambda page: self._report(query, page)))
+
+    def _opened(self) -> tuple[Http, Access]:
+        """Connect; a proxy is first asked whose data it has, for what comes is kept as this server's."""
+        access = self._series.access()
+        self._connected = http, access = self._connect(), access
+        if access.proxy is not None:
+            http.send(via.data_checked(access.proxy, self._series.base_url))
+        return http, access
 
     def _begin_piece(self, number: int, of: int) -> None:
         self._piece = number, of

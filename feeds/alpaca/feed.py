@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from feeds.alpaca.download import Series
+from feeds.alpaca.download import Access, Series
 from feeds.alpaca.halts import CHANNEL as STATUSES
 from feeds.alpaca.protocol import NAME, TEST, is_crypto
 from feeds.alpaca.subscriptions import Endpoint
@@ -22,7 +22,13 @@ class Feed:
     series: Series
     symbols: tuple[str, ...]
     channels: tuple[str, ...]
-    credentials: Credentials
+    access: Access
+
+    @property
+    def credentials(self) -> Credentials:
+        """The keys: there are some."""
+        assert self.access.credentials is not None
+        return self.access.credentials
 
     @property
     def subscriptions(self) -> Mapping[str, tuple[str, ...]]:

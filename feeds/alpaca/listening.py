@@ -23,6 +23,7 @@ from feeds.alpaca.quiet import Patience
 from feeds.alpaca.readings import TradingStatus
 from feeds.alpaca.stream import Stream
 from feeds.alpaca.stream_events import Refused, Strange, Subscribed, TurnedAway
+from feeds.alpaca.via import check_clock, stream_checked
 from feeds.alpaca.waits import USUAL, Waits
 from feeds.gaps import Range, Revised
 from feeds.mending import Mending, lateness
@@ -63,6 +64,7 @@ class Listening:
 
     async def run(self) -> None:
         """Follow the feed; raise `VenueError`, or what else waiting cannot cure."""
+        await self._check_proxy()
         self.session.additions.offer(self._adding.add)
         if self._is_told:
             self.session.heard.before_step(self._mending.catch_up)
@@ -72,6 +74,13 @@ class Listening:
         finally:
             self.telling.close(self.session.journal)
 
+    async def _check_proxy(self) -> None:
+        """See that a proxy has this very stream; raise `ConfigError` where it has not."""
+        if (proxy := self.feed.access.proxy) is None:
+            return
+        check_clock(is_told=self._is_told)
+        await self.session.http.send(stream_checked(proxy, self.feed.series.base_url, self.feed.endpoint))
+
     @property
     def _name(self) -> str:
         return self.feed.endpoint.stream
@@ -80,9 +89,7 @@ class Listening:
         patience = self.waits.patience
         if self._is_told:
             patience = Patience(patience.line, patience.handshake, data=None)
-        stream = Stream(
-            self.feed.endpoint, self.feed.credentials, base_url=self.feed.series.base_url, patience=patience
-        )
+        stream = Stream(self.feed.endpoint, self.feed.credentials, base_url=self.feed.access.url, patience=patience)
         stream.subscribe(self.feed.subscriptions)
         return stream
 

@@ -15,7 +15,7 @@ from framework.ports import Session
 
 async def bars_of(feed: Feed, session: Session, asked: Range, seconds: float) -> Mapping[str, Columns]:
     """Return the bars of a range by symbol, of all hours; raise `VenueError` or `ConfigError`, in time."""
-    query = feed.series.query(asked.symbols, asked.after, asked.until, to_latest=False, credentials=feed.credentials)
+    query = feed.series.query(asked.symbols, asked.after, asked.until, to_latest=False, access=feed.access)
     try:
         async with Deadline(session.clock, seconds):
             return (await session.http.send(bars_exchange(query))).bars

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from feeds.address import address
-from feeds.alpaca import protocol, stream
-from feeds.alpaca.download import Download, Series
+from feeds.alpaca import protocol, stream, via
+from feeds.alpaca.download import Access, Download, Series
 from feeds.alpaca.feed import Feed, check_live
 from feeds.cache import BarCache
 from feeds.checks import check_range, symbol_list
@@ -71,7 +71,9 @@ class AlpacaBars:
     `cache` is a folder, None for the usual one, False for none. A day is final, and kept, from 8 hours
     after its end; what is later is asked for each time. With each download the adjusted prices held
     are compared with Alpaca's, and fetched again where a split or a dividend has changed them.
-    `base_url` is another server for everything. `progress` None shows a bar for a long download in a
+    `base_url` is another server for everything. `proxy` is the address of a `switchback proxy` that all goes
+    through, with its key and secret (SWITCHBACK_PROXY_KEY, SWITCHBACK_PROXY_SECRET) in place of the account's; left
+    out, SWITCHBACK_PROXY names one, and False is none. `progress` None shows a bar for a long download in a
     terminal or a notebook. `now` tells the time, `http` makes the transport.
     """
 
@@ -94,6 +96,7 @@ class AlpacaBars:
         now: Callable[[], datetime] = _clock,
         http: Callable[[], Http] | None = None,
         channels: str | Sequence[str] = ("bars",),
+        proxy: via.Given = None,
     ) -> None:
         self.symbols = symbol_list(symbols)
         self._crypto = protocol.is_crypto(self.symbols)
@@ -110,6 +113,8 @@ class AlpacaBars:
         check_range(self.start, self.end)
         self._given = (key, secret)
         self._base_url = address(base_url, protocol.DATA_URL)
+        via.check(proxy)
+        self._proxy = proxy
         self._cache = cache
         self._progress = progress
         self._now = now
@@ -147,16 +152,20 @@ class AlpacaBars:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Key and secret. Raise `ConfigError` where there are none, `Unsupported` where these bars do not come live."""
-        credentials = self.live.credentials
-        return credentials.key, credentials.secret
+        feed = self.live
+        return feed.credentials.key, feed.credentials.secret
+
+    @property
+    def is_proxied(self) -> bool:
+        """Whether a proxy is named, here or by SWITCHBACK_PROXY."""
+        return via.is_named(self._proxy)
 
     @property
     def live(self) -> Feed:
         """What is listened to; raise as `secrets` does."""
         check_live(self.timeframe)
         endpoint = stream.endpoint(self.feed, crypto=self._crypto)
-        credentials = config.require_credentials(protocol.SERVICE, protocol.VARIABLES, self._given)
-        return Feed(endpoint, self._series, self.symbols, self.channels, credentials)
+        return Feed(endpoint, self._series, self.symbols, self.channels, self._access())
 
     def before(self, at: datetime, warmup: Warmup) -> Mapping[str, Columns]:
         """Return each symbol's last bars that had ended by `at`: a number of them, or a span of time.
@@ -182,6 +191,12 @@ class AlpacaBars:
         from feeds.alpaca.listening import Listening
 
         await Listening(self.live, session, emit, since).run()
+
+    def _access(self) -> Access:
+        """Return the way to the streams, which let nobody in without keys."""
+        if (found := self._series.access()).proxy is not None:
+            return found
+        return Access(found.url, config.require_credentials(protocol.SERVICE, protocol.VARIABLES, self._given))
 
     @property
     def _is_kept(self) -> bool:
@@ -295,6 +310,7 @@ class AlpacaBars:
             asof=self.asof,
             base_url=self._base_url,
             given=self._given,
+            proxy=self._proxy,
         )
 
 

@@ -27,7 +27,7 @@ SLOWLY = 120.0
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    from framework.app.live import url
+    from framework.app.live import add_proxy, url
     from framework.app.options import add_history, add_params
 
     parser.usage = USAGE
@@ -40,6 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     start = parser.add_argument_group("the start that is looked at")
     start.add_argument("--feed", default="iex", help="iex (free, the default), sip, or test")
     start.add_argument("--session", metavar="NAME", help="its name: is its journal whole, free, and this account's?")
+    add_proxy(start)
     add_history(start)
     add_params(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
@@ -143,9 +144,11 @@ def _of_signals(start: Start) -> tuple[Check, ...]:
 
 
 def _of_source(start: Start) -> tuple[Check, ...]:
-    from feeds.alpaca.checkup import recent, stream
+    from feeds.alpaca.checkup import proxied, recent, stream
 
-    return (recent(start.source, start.now), stream(start.source)) if start.source else ()
+    if start.source is None:
+        return ()
+    return (*proxied(start.source), recent(start.source, start.now), stream(start.source))
 
 
 def _answers(start: Start) -> Answer:
@@ -192,8 +195,8 @@ def _asked(options: argparse.Namespace) -> tuple[Check, ...]:
     url, symbols = options.sandbox, listed(options.symbols)
     if url and not is_on_this_machine(url):
         raise ConfigError(f"--sandbox {url} is not on this machine, where sandboxes are; leave it out")
-    source = AlpacaBars(symbols, feed=options.feed, base_url=url) if symbols else None
-    venue = AlpacaVenue(paper=not options.real, base_url=url)
+    source = AlpacaBars(symbols, feed=options.feed, base_url=url, proxy=options.proxy) if symbols else None
+    venue = AlpacaVenue(paper=not options.real, base_url=url, proxy=options.proxy)
     start = Start(venue, source, url or "", options.session, Limits())
     return (*checks(start), *_of_strategy(start, options))
 

@@ -39,6 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     venue = parser.add_argument_group("Alpaca (keys: APCA_API_KEY_ID and APCA_API_SECRET_KEY, or the credentials file)")
     venue.add_argument("--feed", default="iex", help="iex (free, the default), sip, or test")
+    add_proxy(venue)
     venue.add_argument("--yes-real-money", metavar="ACCOUNT", help="the account's number, where nobody can be asked")
     _add_tape(parser)
     following.add_options(parser, has_past=False)
@@ -53,6 +54,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add_params(parser)
     telling.add_options(parser)
+
+
+def add_proxy(group: Any) -> None:
+    group.add_argument(
+        "--proxy", metavar="URL", help="a switchback proxy that streams come through; default: SWITCHBACK_PROXY"
+    )
 
 
 def _add_tape(parser: argparse.ArgumentParser) -> None:
@@ -115,16 +122,18 @@ class Side:
     key: str | None = field(default=None, repr=False)
     secret: str | None = field(default=None, repr=False)
     is_lockstep: bool = False
+    proxy: str | bool | None = None
 
     @property
     def access(self) -> Access:
-        return {"base_url": self.base_url, "key": self.key, "secret": self.secret}
+        return {"base_url": self.base_url, "key": self.key, "secret": self.secret, "proxy": self.proxy}
 
 
 class Access(TypedDict):
     base_url: str | None
     key: str | None
     secret: str | None
+    proxy: str | bool | None
 
 
 @contextmanager
@@ -142,13 +151,13 @@ def _side(options: argparse.Namespace) -> Iterator[Side]:
         signals = following.publications(options, played)
         with Sandbox(played, speed=options.speed, signals=signals) as sandbox:
             named = tuple(each for source in played for each in source.symbols)
-            yield Side(named, **sandbox.access, is_lockstep=options.speed is None)
+            yield Side(named, **sandbox.access, is_lockstep=options.speed is None, proxy=False)
         return
     is_lockstep = False
     if options.sandbox:
         # What is not there is said before anything else is asked.
         is_lockstep = getattr(told_clock(options.sandbox), "speed", 1.0) is None
-    yield Side(symbols, options.sandbox, is_lockstep=is_lockstep)
+    yield Side(symbols, options.sandbox, is_lockstep=is_lockstep, proxy=options.proxy)
 
 
 def _played(options: argparse.Namespace, symbols: tuple[str, ...]) -> list[Source]:
@@ -182,6 +191,8 @@ def _check(options: argparse.Namespace) -> None:
 
     Limits.parse(options.limits)
     following.check(options)
+    if options.sandbox is OWN and options.proxy:
+        raise ConfigError("--proxy has a stream that is there already; name its sandbox: --sandbox URL")
     if options.sandbox is not OWN:
         for name in ("bars", "day", "speed"):
             if getattr(options, name) is not None:

@@ -23,16 +23,17 @@ from framework.errors import ConfigError
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from brokers.alpaca.endpoint import Endpoint
+    from brokers.alpaca.proxy.updates import OrderUpdates
     from feeds.alpaca.proxy.server import Proxy as Server
     from feeds.alpaca.waits import Waits
     from framework.config import Credentials
+    from framework.live.transport import AioHttp
     from framework.ports import Clock
 
-PORT = 8765
+Remark = Callable[[str], None]
 
-LOCAL = "proxy"
-LOCAL_VARIABLES = ("SWITCHBACK_PROXY_KEY", "SWITCHBACK_PROXY_SECRET")
-"""Where the local key and secret may be set, so that they are the same after a restart."""
+PORT = 8765
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +48,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--buffer", type=float, default=4.0, metavar="MB", help="what may wait for one client; default: 4"
     )
+    parser.add_argument(
+        "--account", choices=("paper", "live"), default="paper", help="whose order updates; default: paper"
+    )
     parser.add_argument("--status", action="store_true", help="show the figures of the proxy that runs on --port")
 
 
@@ -59,7 +63,10 @@ def main(options: argparse.Namespace) -> int:
 
 
 async def _serve(options: argparse.Namespace) -> int:
-    settings = Settings(options.feed, options.upstream, options.port, options.limit, int(options.buffer * (1 << 20)))
+    settings = Settings(
+        options.feed, options.upstream, options.port, options.limit, int(options.buffer * (1 << 20)),
+        account=options.account,
+    )  # fmt: skip
     async with opened(settings, _remark) as proxy:
         running = asyncio.create_task(proxy.server.run())
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -96,7 +103,7 @@ class Keys(TypedDict):
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a proxy serves. `limit` None is what the feed's usual plan has, 0 is any; `budget` is in bytes,
-    `login` how many seconds a client has to say who it is.
+    `login` how many seconds a client has to say who it is. `account` is "paper" or "live": whose order updates.
 
     `key` and `secret` are the account's; left out, they are looked for as everywhere.
     """
@@ -110,6 +117,7 @@ class Settings:
     secret: str | None = None
     waits: Waits | None = None
     login: float = 10.0
+    account: str = "paper"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +130,9 @@ class Opened:
 
 
 @contextlib.asynccontextmanager
-async def opened(settings: Settings, remark: Callable[[str], None]) -> AsyncIterator[Opened]:
+async def opened(settings: Settings, remark: Remark) -> AsyncIterator[Opened]:
     """Serve a proxy in the running loop until the block is left; raise `ConfigError` for what cannot be."""
+    from brokers.alpaca.endpoint import Endpoint
     from feeds.address import address
     from feeds.alpaca import protocol
     from feeds.alpaca.plans import FREE
@@ -144,17 +153,35 @@ async def opened(settings: Settings, remark: Callable[[str], None]) -> AsyncIter
     clock = await _clock(base_url)
     patience = settings.waits.retries if settings.waits else PATIENCE
     async with AioHttp(protocol.NAME, clock, patience) as http:
-        server = Server(main, account, local, clock, http, remark, settings.budget, settings.login)
+        updates = _updates(settings, Endpoint(_trading(settings), credentials), local, clock, http, remark)
+        server = Server(main, account, local, clock, http, remark, settings.budget, settings.login, (updates,))
         async with served(server, settings.port) as url:
             yield Opened(server, url, {"key": local.key, "secret": local.secret})
 
 
+def _trading(settings: Settings) -> str:
+    """Return where the account is: a sandbox has everything at one address."""
+    from brokers.alpaca.endpoint import LIVE_URL, PAPER_URL
+    from feeds.address import address
+
+    return address(settings.upstream, LIVE_URL if settings.account == "live" else PAPER_URL, "--upstream")
+
+
+def _updates(
+    settings: Settings, endpoint: Endpoint, local: Credentials, clock: Clock, http: AioHttp, remark: Remark
+) -> OrderUpdates:
+    from brokers.alpaca.proxy.updates import OrderUpdates
+    from framework.live.stream import Pace
+
+    pace = settings.waits.pace if settings.waits else Pace()
+    return OrderUpdates(endpoint, local, clock, http, remark, pace, settings.login, settings.budget)
+
+
 def _local() -> Credentials:
+    from feeds.alpaca.via import SERVICE, VARIABLES
     from framework.config import Credentials, find_credentials
 
-    return find_credentials(LOCAL, LOCAL_VARIABLES) or Credentials(
-        "PX" + secrets.token_hex(9), secrets.token_urlsafe(24)
-    )
+    return find_credentials(SERVICE, VARIABLES) or Credentials("PX" + secrets.token_hex(9), secrets.token_urlsafe(24))
 
 
 async def _clock(base_url: str) -> Clock:

@@ -10,6 +10,7 @@ from typing import Any
 import requests
 from websockets.sync.client import ClientConnection, connect
 
+from framework.app.proxy import Proxy
 from framework.app.sandbox import Sandbox
 
 WAIT = 20.0
@@ -37,7 +38,7 @@ class Rest:
 class Socket:
     """One client of `/stream`."""
 
-    def __init__(self, connection: ClientConnection, sandbox: Sandbox) -> None:
+    def __init__(self, connection: ClientConnection, sandbox: Sandbox | Proxy) -> None:
         self.connection, self.sandbox = connection, sandbox
 
     def say(self, **message: Any) -> dict[str, Any]:
@@ -62,9 +63,9 @@ class Socket:
 
 
 @contextmanager
-def opened(sandbox: Sandbox, *, listening: bool = True) -> Iterator[Socket]:
+def opened(sandbox: Sandbox | Proxy, *, listening: bool = True, path: str = "/stream") -> Iterator[Socket]:
     """Open `/stream`, and listen to the updates unless told otherwise."""
-    with connect(f"{sandbox.websocket}/stream", close_timeout=1, ping_interval=None) as connection:
+    with connect(sandbox.websocket + path, close_timeout=1, ping_interval=None) as connection:
         socket = Socket(connection, sandbox)
         if listening:
             assert socket.authenticate()["data"]["status"] == "authorized"

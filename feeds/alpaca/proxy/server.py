@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hmac
-from collections.abc import AsyncIterator, Callable, Generator
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from typing import Any, Protocol
 
 from aiohttp import web
 
 from feeds.alpaca.plans import PAID
 from feeds.alpaca.protocol import headers
 from feeds.alpaca.proxy.client import Client
-from feeds.alpaca.proxy.figures import exposition
+from feeds.alpaca.proxy.figures import Standing, exposition
 from feeds.alpaca.proxy.frames import Codec
+from feeds.alpaca.proxy.keys import HEADERS, is_let_in
 from feeds.alpaca.proxy.outbox import BUDGET
 from feeds.alpaca.proxy.upstream import Account, Upstream
 from feeds.alpaca.subscriptions import CONNECTED, ENDPOINTS, Conversation, Endpoint
+from feeds.alpaca.via import DATA
 from framework.config import Credentials
 from framework.errors import ConfigError, SwitchbackError
 from framework.ports import AsyncHttp, Clock
@@ -30,13 +31,21 @@ from framework.wire import HttpRequest, HttpResponse
 
 HOST = "127.0.0.1"
 
-KEYS = ("APCA-API-KEY-ID", "APCA-API-SECRET-KEY")
-
 LOGIN = 10.0
 """Seconds that a client has to say who it is."""
 
 PASSED = ("content-type", "date", "retry-after", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
 """The headers of history's answers that are passed on."""
+
+
+class Part(Protocol):
+    """What a proxy serves beside data: its paths, its work until it is cancelled, and how its streams stand."""
+
+    def routes(self) -> Sequence[web.RouteDef]: ...
+
+    async def run(self) -> None: ...
+
+    def standing(self) -> Sequence[Standing]: ...
 
 
 class Proxy:
@@ -55,9 +64,11 @@ class Proxy:
         remark: Callable[[str], None],
         budget: int = BUDGET,
         login: float = LOGIN,
+        parts: Sequence[Part] = (),
     ) -> None:
         self.main, self.account, self.local, self.budget, self.login = main, account, local, budget, login
         self._clock, self._http, self._remark = clock, http, remark
+        self._parts = parts
         self._upstreams: dict[Endpoint, Upstream] = {}
         self._tasks: dict[Endpoint, asyncio.Task[None]] = {}
 
@@ -69,20 +80,26 @@ class Proxy:
         for path in ("/v2/stocks/{rest:.*}", "/v1beta3/crypto/{rest:.*}"):
             app.router.add_get(path, self._history, allow_head=False)
         app.router.add_get("/metrics", self._metrics)
+        app.router.add_get(DATA, self._about)
+        for part in self._parts:
+            app.router.add_routes(part.routes())
         return app
 
     async def run(self) -> None:
         """Serve what comes until cancelled; raise why the main stream has ended."""
+        parts = [asyncio.create_task(each.run()) for each in self._parts]
         try:
             await asyncio.shield(self._started(self.main))
         finally:
-            for task in self._tasks.values():
+            tasks = [*self._tasks.values(), *parts]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def metrics(self) -> str:
         """Return all figures in Prometheus's text format."""
-        return exposition(self._upstreams[each].standing() for each in self._tasks)
+        streams = [self._upstreams[each].standing() for each in self._tasks]
+        return exposition([*streams, *(standing for part in self._parts for standing in part.standing())])
 
     def _upstream(self, endpoint: Endpoint) -> Upstream:
         if endpoint not in self._upstreams:
@@ -118,8 +135,8 @@ class Proxy:
         client = self._client(endpoint, upstream, request)
         client.say(CONNECTED)
         try:
-            if all(name in request.headers for name in KEYS):
-                keys = [request.headers[name] for name in KEYS]
+            if all(name in request.headers for name in HEADERS):
+                keys = [request.headers[name] for name in HEADERS]
                 self._answer(client, upstream, {"action": "auth", "key": keys[0], "secret": keys[1]})
             await self._converse(client, upstream, socket)
         except ConnectionError:
@@ -170,8 +187,8 @@ class Proxy:
         return web.Response(text=self.metrics(), content_type="text/plain", charset="utf-8")
 
     async def _history(self, request: web.Request) -> web.Response:
-        if not self._knows(*(request.headers.get(name, "") for name in KEYS)):
-            return web.json_response({"message": "unauthorized."}, status=401)
+        if not is_let_in(self.local, request.headers):
+            return _stranger()
         asked = HttpRequest(
             "GET", self.account.base_url + request.path, dict(request.query), headers(self.account.credentials)
         )
@@ -182,13 +199,15 @@ class Proxy:
         passed = {name: answer.headers[name] for name in PASSED if name in answer.headers}
         return web.Response(status=answer.status, body=answer.body, headers=passed)
 
-    def _knows(self, key: str, secret: str) -> bool:
-        return all(
-            [
-                hmac.compare_digest(key.encode(), self.local.key.encode()),
-                hmac.compare_digest(secret.encode(), self.local.secret.encode()),
-            ]
-        )
+    async def _about(self, request: web.Request) -> web.Response:
+        """Tell a program whose data these are, and of which feed."""
+        if not is_let_in(self.local, request.headers):
+            return _stranger()
+        return web.json_response({"url": self.account.base_url, "feed": self.main.feed})
+
+
+def _stranger() -> web.Response:
+    return web.json_response({"message": "unauthorized."}, status=401)
 
 
 def _once(request: HttpRequest) -> Generator[HttpRequest, HttpResponse, HttpResponse]:
