@@ -94,9 +94,10 @@ def test_nobody_asks_and_nothing_is_connected(front: Front) -> None:
 
 def test_program_that_listens_no_more_hears_nothing(front: Front) -> None:
     """An empty list stops the stream; asked again, it goes on."""
-    with opened(front.proxy) as socket:
+    with opened(front.proxy) as socket, opened(front.proxy) as other:
         assert socket.say(action="listen", data={"streams": []})["data"] == {"streams": []}
         filled(front)
+        assert other.events(2) == ["new", "fill"]  # so the proxy has had them
         assert socket.listen()["data"] == {"streams": ["trade_updates"]}
         filled(front)
         assert socket.events(2) == ["new", "fill"]
