@@ -13,9 +13,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(autouse=True)
 def sessions_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Journals go to a folder of the test's own, also those of a process it starts."""
+    """Journals go to a folder of the test's own, also those of a process it starts; nobody's proxy is in between."""
     folder = tmp_path / "sessions"
     monkeypatch.setenv("SWITCHBACK_SESSIONS", str(folder))
+    monkeypatch.delenv("SWITCHBACK_PROXY", raising=False)
     return folder
 
 

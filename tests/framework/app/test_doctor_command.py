@@ -12,6 +12,7 @@ import pytest
 
 from framework.app.doctor import limits_told
 from framework.app.main import main
+from framework.app.proxy import Proxy
 from framework.app.sandbox import Sandbox
 from framework.live.clock import WallClock
 from framework.live.journal import SqliteJournal
@@ -140,6 +141,25 @@ def test_without_symbols_the_account_is_looked_at(sandbox: Sandbox, capsys: pyte
     code, lines = told(["--sandbox", sandbox.url], capsys)
     assert (code, verdicts(lines, "skipped")) == (0, {"symbols", "history"})
     assert lines["account"].startswith("yes: the sandbox account that ends in 0000")
+
+
+def test_a_proxy_is_asked_whose_data_and_account_it_has(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By its address and the local key; another sandbox's is a no, in both lines."""
+    monkeypatch.setenv("SWITCHBACK_PROXY_KEY", "PXlocal")
+    monkeypatch.setenv("SWITCHBACK_PROXY_SECRET", "a-local-secret")
+    words = ["--sandbox", sandbox.url, "--symbols", "SPY", "--proxy"]
+    with Proxy(upstream=sandbox.url) as proxy:
+        code, lines = told([*words, proxy.url], capsys)
+    assert code == 0
+    assert lines["proxy"] == f"yes: {proxy.url} has /v2/iex of {sandbox.url}"
+    assert lines["order proxy"] == f"yes: {proxy.url} hears of this account's orders"
+    with Sandbox() as other, Proxy(upstream=other.url, key=other.key, secret=other.secret) as proxy:
+        code, lines = told([*words, proxy.url], capsys)
+    assert code == 2
+    assert lines["proxy"].startswith(f"no: the proxy at {proxy.url} has the data of {other.url}, not of {sandbox.url}")
+    assert lines["order proxy"].startswith(f"no: the proxy at {proxy.url} hears of the account")
 
 
 def test_json_is_an_object_a_line(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:

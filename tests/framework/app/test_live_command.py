@@ -139,6 +139,8 @@ def test_the_journal_shows_the_same_lines_afterwards(
         (["--symbols", "SPY", "--yes-real-money", "1"], "--yes-real-money goes with --real"),
         (["--symbols", "SPY", "--sandbox", "http://127.0.0.1:9"], "does not answer; start one there"),
         (["--symbols", "SPY", "--sandbox", "https://api.alpaca.markets"], "is not on this machine"),
+        (["--sandbox", "--proxy", "http://127.0.0.1:9"], "--proxy has a stream that is there already"),
+        (["--symbols", "SPY", "--proxy", "127.0.0.1:9"], "proxy is not an address that can be used"),
         (["--sandbox", "--bars", "nowhere.csv"], "nowhere.csv"),
         (["--sandbox", "--session", "a/b"], "session name 'a/b' cannot be part of an order's id"),
         (["--sandbox", "--grace", "-1"], "grace -1.0 is no waiting time"),
