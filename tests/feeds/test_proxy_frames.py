@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.alpaca.proxy.frames import Batch, Codec, Message, framed, split
+from feeds.alpaca.proxy.frames import Batch, Codec, Message, Splitter, framed
 
 AT = msgpack.Timestamp(1_775_000_000, 123_456_789)
 QUOTE = {"T": "q", "S": "SPY", "bp": 1.5, "t": AT}
@@ -29,6 +29,10 @@ ROWS = st.lists(
     ),
     max_size=20,
 )
+
+
+def split(frame: str | bytes) -> list[Message]:
+    return Splitter().split(frame)
 
 
 def payload(frame: bytes) -> bytes:
@@ -83,9 +87,35 @@ def test_header_tells_the_payloads_length(size: int) -> None:
 
 @pytest.mark.parametrize(
     "frame",
-    [b"", b"\xc1", b"\x91", b"\x92\x80", b"\x81\xa1T\xa1q", b"\x91\x01", "{}", "[1]", "x", b"\x91\x82\xa1T\xa1q\xa1S"],
+    [
+        b"",
+        b"\xc1",
+        b"\x91",
+        b"\x92\x80",
+        b"\x81\xa1T\xa1q",
+        b"\x91\x01",
+        "{}",
+        "[1]",
+        "x",
+        b"\x91\x82\xa1T\xa1q\xa1S",
+        b"\x90\x01",
+    ],
 )
 def test_frame_that_is_none_is_a_value_error(frame: str | bytes) -> None:
     """Whatever is wrong with it."""
     with pytest.raises(ValueError, match=r"."):
         split(frame)
+
+
+@given(st.lists(ROWS.map(msgpack.packb) | st.binary(max_size=30) | st.sampled_from(["{}", "[]"]), max_size=8))
+def test_frame_is_read_alike_whatever_came_before_it(frames: list[str | bytes]) -> None:
+    """What is wrong with one is no matter of the next."""
+
+    def told(splitter: Splitter, frame: str | bytes) -> object:
+        try:
+            return [each.encoded(Codec.MSGPACK) for each in splitter.split(frame)]
+        except ValueError:
+            return None
+
+    one = Splitter()
+    assert [told(one, each) for each in frames] == [told(Splitter(), each) for each in frames]

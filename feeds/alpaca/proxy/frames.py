@@ -93,9 +93,39 @@ class Batch:
         return self.frame(codec) if len(self.messages) == 1 else Batch((self.messages[at],)).frame(codec)
 
 
-def split(frame: str | bytes) -> list[Message]:
-    """Return a frame's messages; raise `ValueError` for a frame that is no array of objects."""
-    return list(_split_packed(frame) if isinstance(frame, bytes) else _split_text(frame))
+class Splitter:
+    """Takes one stream's frames apart, one after the other."""
+
+    def __init__(self) -> None:
+        self._unpacker = msgpack.Unpacker()  # kept: to make one costs as much as to read a message
+
+    def split(self, frame: str | bytes) -> list[Message]:
+        """Return a frame's messages; raise `ValueError` for a frame that is no array of objects."""
+        if isinstance(frame, str):
+            return list(_split_text(frame))
+        try:
+            return self._packed(frame)
+        except (msgpack.UnpackException, IndexError, ValueError) as error:
+            self._unpacker = msgpack.Unpacker()  # what is left of this frame is not the next one's
+            raise ValueError(f"a frame of {len(frame)} bytes is no array in MessagePack: {error}") from error
+
+    def _packed(self, frame: bytes) -> list[Message]:
+        unpacker = self._unpacker
+        before = unpacker.tell()
+        unpacker.feed(frame)
+        left = unpacker.read_array_header()
+        start, messages = unpacker.tell() - before, []
+        for _ in range(left):
+            if known := _beginning(frame, start):
+                unpacker.skip()
+            else:
+                known = _named(unpacker.unpack())
+            end = unpacker.tell() - before
+            messages.append(Message(*known, frame[start:end], _MSGPACK))
+            start = end
+        if start != len(frame):
+            raise ValueError("something follows it")
+        return messages
 
 
 def framed(content: bytes, codec: Codec) -> bytes:
@@ -106,25 +136,6 @@ def framed(content: bytes, codec: Codec) -> bytes:
     if size < 1 << 16:
         return bytes((head, 126)) + size.to_bytes(2, "big") + content
     return bytes((head, 127)) + size.to_bytes(8, "big") + content
-
-
-def _split_packed(frame: bytes) -> Iterator[Message]:
-    unpacker = msgpack.Unpacker(max_buffer_size=len(frame) + 1)
-    unpacker.feed(frame)
-    try:
-        left = unpacker.read_array_header()
-        start = unpacker.tell()
-        for _ in range(left):
-            known = _beginning(frame, start)
-            if known is None:
-                known = _named(unpacker.unpack())
-            else:
-                unpacker.skip()
-            end = unpacker.tell()
-            yield Message(*known, frame[start:end], _MSGPACK)
-            start = end
-    except (msgpack.UnpackException, IndexError, UnicodeDecodeError) as error:
-        raise ValueError(f"a frame of {len(frame)} bytes is no array in MessagePack: {error}") from error
 
 
 _FIRST = re.compile(rb"[\x82-\x8f]\xa1T\xa1([!-~])\xa1S([\xa0-\xbf])")

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from feeds.alpaca.line import CONTROL, Line, Told
-from feeds.alpaca.proxy.frames import Codec, Message, payload, split
+from feeds.alpaca.proxy.frames import Codec, Message, Splitter, payload
 from feeds.alpaca.stream import Stream
 from framework.live.stream import Frame
 
@@ -26,6 +26,7 @@ class Relay:
 
     def __init__(self, line: Line) -> None:
         self._line = line
+        self._splitter = Splitter()
         self.code = 0
         """The last error that the server told."""
 
@@ -54,7 +55,7 @@ class Relay:
     def receive(self, frame: Frame, now: float) -> tuple[Sequence[Frame], Iterable[Told | Carried]]:
         """Take a frame; what it carries comes before what it says."""
         try:
-            messages = split(frame)
+            messages = self._splitter.split(frame)
         except ValueError:
             return self._line.receive(frame, now)  # which notes what is wrong with it
         carried = [each for each in messages if each.kind not in CONTROL]
