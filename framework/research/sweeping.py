@@ -46,7 +46,8 @@ def sweep(
               its own warm-up included: each row is to the last bit what `run` gives
     grid      the values to try of each parameter; the table has every combination, the last parameter
               changing fastest
-    workers   processes to run in; None is one a core, 1 none but this one; or a `distributed.Client` (Dask)
+    workers   processes to run in; None is one a core, 1 none but this one; or a `distributed.Client` (Dask), or
+              "ray": the Ray that this program is connected to
     store     a file in which rows are kept: what is in it is not computed again, whatever ended the sweep before.
               A run that failed is not kept
     progress  show a bar: None for long sweeps in a terminal, True and False always and never
@@ -100,12 +101,18 @@ def executor_of(workers: Any) -> Executor:
         if workers < 1:
             raise ConfigError(f"workers={workers} can run nothing; try 1, or None for one a core")
         return _processes(workers)
+    if workers == "ray":
+        from framework.research.ray_cluster import Ray
+
+        return Ray()
     if type(workers).__module__.partition(".")[0] == "distributed":
         from framework.research.cluster import Cluster
 
         cluster: Executor = Cluster(workers)
         return cluster
-    raise ConfigError(f"workers={workers!r} is not known; it is a number of processes, None, or a distributed.Client")
+    raise ConfigError(
+        f'workers={workers!r} is not known; it is a number of processes, None, a distributed.Client, or "ray"'
+    )
 
 
 def _processes(count: int) -> Executor:
