@@ -50,6 +50,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--buffer", type=float, default=4.0, metavar="MB", help="what may wait for one client; default: 4"
     )
     parser.add_argument("--record", metavar="FILE", help="keep everything that comes; what is there already stays")
+    parser.add_argument("--play", metavar="FILE", help="serve what was recorded; it needs no account and no network")
+    parser.add_argument("--speed", metavar="X", help="how fast to play: so many times as it came, or max; default: 1")
+    parser.add_argument("--wait", type=int, metavar="N", help="how many clients playing waits for; default: 1")
+    parser.add_argument("--until-end", action="store_true", help="end when all is played and sent")
     parser.add_argument("--status", action="store_true", help="show the figures of the proxy that runs on --port")
 
 
@@ -58,6 +62,12 @@ def main(options: argparse.Namespace) -> int:
     if options.status:
         print(_status(options.port))
         return 0
+    if options.play is not None:
+        from framework.app.player import opening
+
+        return asyncio.run(_serve(opening(options)))
+    if options.until_end or (options.speed, options.wait) != (None, None):
+        raise ConfigError("--speed, --wait and --until-end are for --play FILE; name what to play, or leave them away")
     budget = int(options.buffer * (1 << 20))
     settings = Settings(options.feed, options.upstream, options.port, options.limit, budget, record=options.record)
     return asyncio.run(_serve(partial(opened, settings)))
