@@ -123,6 +123,13 @@ def test_both_encodings_and_every_list_are_served_as_the_proxy_serves_them(tmp_p
             assert text.ask({"action": "subscribe", "orderbooks": ["IBM"]})["code"] == 410
 
 
+def test_text_is_played_as_well_as_messagepack(tmp_path: Path) -> None:
+    """An upstream may speak either; clients have what they asked for."""
+    text = Framed(OPEN, IEX, as_json([bar("SPY", 0)]))
+    with fronted(recording(tmp_path, text, frame(1, "SPY"))) as front, front.client(packed=True, bars=["SPY"]) as one:
+        assert told(one, 2) == [("SPY", 0), ("SPY", 1)]
+
+
 def test_all_has_been_sent_when_it_says_so(tmp_path: Path) -> None:
     """What a client then reads is the whole; it stays connected, and nothing more comes."""
     path = recording(tmp_path, *(frame(minute, "SPY") for minute in range(300)))

@@ -25,8 +25,10 @@ from feeds.alpaca.proxy.recording_figures import described
 from feeds.alpaca.proxy.recording_file import RecordingFile, looked_through
 from feeds.alpaca.proxy.relay import Carried
 from framework.app.proxy import Proxy
+from framework.config import Credentials
 from framework.errors import ConfigError
 from framework.live.clock import VirtualClock
+from framework.live.stream import Link, LinkState
 
 PRICES: dict[str, Any] = {"SPY": [100.0 + at for at in range(12)], "IBM": [50.0 + at for at in range(12)]}
 
@@ -74,6 +76,16 @@ def test_frames_are_kept_byte_for_byte(tmp_path: Path) -> None:
     assert found == as_msgpack(frame)
 
 
+def test_what_is_said_beside_messages_is_not_in_it(tmp_path: Path) -> None:
+    """Logins and subscriptions are the proxy's own matter, though they come in one frame with a trade."""
+    trade = {"T": "t", "S": "SPY", "i": 1}
+    with fed(record=tmp_path / "a.recording") as (feeder, front), front.client(packed=True, trades=["SPY"]) as client:
+        feeder.send({"T": "success", "msg": "hello"}, trade)
+        assert client.read() == [trade]
+    [found] = [each.frame for each in kept(tmp_path / "a.recording") if isinstance(each, Framed)]
+    assert found == as_msgpack([trade])
+
+
 def test_break_of_the_line_is_in_it_with_what_history_made_good(tmp_path: Path) -> None:
     """So that who plays it can tell, and mend it as it was mended."""
     path = tmp_path / "day.recording"
@@ -110,7 +122,11 @@ def test_no_secret_is_in_it(tmp_path: Path) -> None:
         front.venue.arm("drop", stream="data")
         front.venue.step(2)
         client.read()
+    recorder = Recorder(RecordingFile(path), VirtualClock(), print, Credentials(KEY, SECRET).hidden)
+    recorder.take("/v2/iex", Link(LinkState.LOST, VirtualClock().now(), f"no such key: {KEY}, {SECRET}"))
+    asyncio.run(ended(recorder))
     content = path.read_bytes()
+    assert b"no such key: ***, ***" in content
     assert not [each for each in secrets if each.encode() in content]
 
 

@@ -109,8 +109,8 @@ class Playback:
         for record in self._contents.records():
             await self._turn(record, audience)
             await self._play(record)
-            while audience.is_mending:
-                await asyncio.sleep(0)
+            if audience.is_mending:
+                await self._handed_on(lambda: not audience.is_mending)
         await self._handed_on(audience.has_all)
 
     async def _gathered(self, audience: Audience, clients: int) -> None:

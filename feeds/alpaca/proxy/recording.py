@@ -108,7 +108,7 @@ class NoRecording(ValueError):
 
 def encoded(record: Record) -> bytes:
     """Return a record as it is written."""
-    packed: bytes = msgpack.packb(_values(record), unicode_errors="surrogatepass")
+    packed: bytes = msgpack.packb(_values(record))
     return packed
 
 
@@ -118,7 +118,7 @@ def _values(record: Record) -> tuple[Any, ...]:
         case Framed(_, stream, frame):
             return "frame", at, stream, frame
         case Lost(_, stream, reason):
-            return "lost", at, stream, reason
+            return "lost", at, stream, reason.encode(errors="replace").decode()  # it may quote anything
         case Made(_, stream):
             return "made", at, stream
         case Paged(_, stream, path, body):
@@ -147,7 +147,7 @@ class Reader:
     """Takes what follows `MAGIC`, in pieces of any size. `end` is where the last whole record ends."""
 
     def __init__(self) -> None:
-        self._unpacker = msgpack.Unpacker(max_buffer_size=LONGEST, unicode_errors="surrogatepass")
+        self._unpacker = msgpack.Unpacker(max_buffer_size=LONGEST)
         self.end = len(MAGIC)
 
     def feed(self, piece: bytes) -> Iterator[Record]:
