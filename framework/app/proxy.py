@@ -16,7 +16,9 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypedDict
 
 from framework.errors import ConfigError
 
@@ -51,6 +53,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--account", choices=("paper", "live"), default="paper", help="whose order updates; default: paper"
     )
+    parser.add_argument("--record", metavar="FILE", help="keep everything that comes; what is there already stays")
+    parser.add_argument("--play", metavar="FILE", help="serve what was recorded; it needs no account and no network")
+    parser.add_argument("--speed", metavar="X", help="how fast to play: so many times as it came, or max; default: 1")
+    parser.add_argument("--wait", type=int, metavar="N", help="how many clients playing waits for; default: 1")
+    parser.add_argument("--until-end", action="store_true", help="end when all is played and sent")
     parser.add_argument("--status", action="store_true", help="show the figures of the proxy that runs on --port")
 
 
@@ -59,16 +66,23 @@ def main(options: argparse.Namespace) -> int:
     if options.status:
         print(_status(options.port))
         return 0
-    return asyncio.run(_serve(options))
+    if options.play is not None:
+        from framework.app.player import opening
 
-
-async def _serve(options: argparse.Namespace) -> int:
+        return asyncio.run(_serve(opening(options)))
+    if options.until_end or (options.speed, options.wait) != (None, None):
+        raise ConfigError("--speed, --wait and --until-end are for --play FILE; name what to play, or leave them away")
+    budget = int(options.buffer * (1 << 20))
     settings = Settings(
-        options.feed, options.upstream, options.port, options.limit, int(options.buffer * (1 << 20)),
-        account=options.account,
+        options.feed, options.upstream, options.port, options.limit, budget,
+        account=options.account, record=options.record,
     )  # fmt: skip
-    async with opened(settings, _remark) as proxy:
-        running = asyncio.create_task(proxy.server.run())
+    return asyncio.run(_serve(partial(opened, settings)))
+
+
+async def _serve(opening: Opening) -> int:
+    async with opening(_remark) as proxy:
+        running = asyncio.create_task(proxy.run())
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, running.cancel)
         print(json.dumps({"url": proxy.url, **proxy.keys, "pid": os.getpid()}), flush=True)
@@ -84,11 +98,13 @@ def _remark(text: str) -> None:
 def _status(port: int) -> str:
     import urllib.request
 
+    from feeds.alpaca.proxy import recording_figures
     from feeds.alpaca.proxy.figures import described, read
 
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-            return described(read(answer.read().decode()))
+            text = answer.read().decode()
+            return described(read(text)) + recording_figures.described(recording_figures.read(text))
     except (OSError, ValueError):
         raise ConfigError(f"no proxy answers on port {port}; start one: switchback proxy, or name its --port") from None
 
@@ -103,7 +119,8 @@ class Keys(TypedDict):
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a proxy serves. `limit` None is what the feed's usual plan has, 0 is any; `budget` is in bytes,
-    `login` how many seconds a client has to say who it is. `account` is "paper" or "live": whose order updates.
+    `login` how many seconds a client has to say who it is, `record` the file in which everything that comes is kept.
+    `account` is "paper" or "live": whose order updates.
 
     `key` and `secret` are the account's; left out, they are looked for as everywhere.
     """
@@ -118,15 +135,39 @@ class Settings:
     waits: Waits | None = None
     login: float = 10.0
     account: str = "paper"
+    record: str | Path | None = None
+
+
+class Serving(Protocol):
+    """What is served; `run` is what lets it go on."""
+
+    @property
+    def server(self) -> Server: ...
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def keys(self) -> Keys: ...
+
+    async def run(self) -> None: ...
+
+
+Opening = Callable[[Remark], contextlib.AbstractAsyncContextManager[Serving]]
+"""Serves until the block is left; what it is given is told what an operator wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A proxy that is served; `server.run()` is what lets it go on."""
+    """A proxy that is served."""
 
     server: Server
     url: str
     keys: Keys
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        await self.server.run()
 
 
 @contextlib.asynccontextmanager
@@ -136,8 +177,10 @@ async def opened(settings: Settings, remark: Remark) -> AsyncIterator[Opened]:
     from feeds.address import address
     from feeds.alpaca import protocol
     from feeds.alpaca.plans import FREE
+    from feeds.alpaca.proxy.recorder import recorded
     from feeds.alpaca.proxy.server import Proxy as Server
     from feeds.alpaca.proxy.server import served
+    from feeds.alpaca.proxy.supply import Direct
     from feeds.alpaca.proxy.upstream import Account
     from feeds.alpaca.stream import endpoint
     from feeds.alpaca.waits import USUAL
@@ -149,12 +192,18 @@ async def opened(settings: Settings, remark: Remark) -> AsyncIterator[Opened]:
     given = (settings.key, settings.secret)
     credentials = require_credentials(protocol.SERVICE, protocol.VARIABLES, given)
     limit = (FREE.channels if settings.feed == "iex" else 0) if settings.limit is None else settings.limit
-    account, local = Account(credentials, base_url, limit, settings.waits or USUAL), _local()
+    account, local = Account(credentials, base_url, limit, settings.waits or USUAL), local_keys()
     clock = await _clock(base_url)
     patience = settings.waits.retries if settings.waits else PATIENCE
-    async with AioHttp(protocol.NAME, clock, patience) as http:
+    record = None if settings.record is None else Path(settings.record)
+    async with (
+        AioHttp(protocol.NAME, clock, patience) as http,
+        recorded(Direct(clock, http, account.waits.pace), record, clock, remark, credentials.hidden) as supply,
+    ):
         updates = _updates(settings, Endpoint(_trading(settings), credentials), local, clock, http, remark)
-        server = Server(main, account, local, clock, http, remark, settings.budget, settings.login, (updates,))
+        server = Server(
+            main, account, local, clock, http, remark, settings.budget, settings.login, supply, (updates,)
+        )  # fmt: skip
         async with served(server, settings.port) as url:
             yield Opened(server, url, {"key": local.key, "secret": local.secret})
 
@@ -177,7 +226,8 @@ def _updates(
     return OrderUpdates(endpoint, local, clock, http, remark, pace, settings.login, settings.budget)
 
 
-def _local() -> Credentials:
+def local_keys() -> Credentials:
+    """Return what local clients show: made up at each start, unless it was set."""
     from feeds.alpaca.via import SERVICE, VARIABLES
     from framework.config import Credentials, find_credentials
 
@@ -212,7 +262,17 @@ class Proxy:
     """
 
     def __init__(self, feed: str = "iex", **settings: object) -> None:
-        self._settings = Settings(feed, **settings)  # type: ignore[arg-type]
+        self._begin(partial(opened, Settings(feed, **settings)))  # type: ignore[arg-type]
+
+    @classmethod
+    def serving(cls, opening: Opening) -> Proxy:
+        """Return one that serves something else than a connection of its own."""
+        made = cls.__new__(cls)
+        made._begin(opening)
+        return made
+
+    def _begin(self, opening: Opening) -> None:
+        self._opening = opening
         self.remarks: list[str] = []
         self._ready = threading.Event()
         self._failure: BaseException | None = None
@@ -243,11 +303,19 @@ class Proxy:
         """Return each stream's figures by name, such as figures()["/v2/iex"]["clients"]."""
         from feeds.alpaca.proxy.figures import read
 
+        return {stream: dict(each) for stream, each in read(self._metrics()).items()}
+
+    def recorded(self) -> dict[str, float]:
+        """Return the recording's figures by name, such as recorded()["recorded_messages_total"]."""
+        from feeds.alpaca.proxy.recording_figures import read
+
+        return dict(read(self._metrics()))
+
+    def _metrics(self) -> str:
         async def told() -> str:
             return self._server.metrics()
 
-        text = asyncio.run_coroutine_threadsafe(told(), self._loop).result(30)
-        return {stream: dict(each) for stream, each in read(text).items()}
+        return asyncio.run_coroutine_threadsafe(told(), self._loop).result(30)
 
     def _main(self) -> None:
         try:
@@ -259,10 +327,10 @@ class Proxy:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        async with opened(self._settings, self.remarks.append) as proxy:
+        async with self._opening(self.remarks.append) as proxy:
             self.url, self.key, self.secret = proxy.url, proxy.keys["key"], proxy.keys["secret"]
             self._server = proxy.server
-            self._running = asyncio.create_task(proxy.server.run())
+            self._running = asyncio.create_task(proxy.run())
             self._ready.set()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._running

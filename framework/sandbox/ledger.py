@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from framework.errors import ConfigError
+from framework.exclusive import is_taken
 
 
 class Ledger:
@@ -69,7 +70,7 @@ class Ledger:
             raise
 
     def _take_over(self, file: IO[bytes], path: Path, identity: Mapping[str, Any]) -> None:
-        if not _locked(file.fileno()):
+        if not is_taken(file.fileno()):
             raise ConfigError(f"state file {path} is in use by another sandbox; stop that one, or name another file")
         whole = path.read_bytes()
         size = whole.rfind(b"\n") + 1
@@ -108,24 +109,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(number)
     finally:
         os.close(number)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _locked(descriptor: int) -> bool:
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-else:
-    import fcntl
-
-    def _locked(descriptor: int) -> bool:
-        """Take the file for this process, for as long as it is open; return whether it was free."""
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True

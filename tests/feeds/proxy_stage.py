@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import requests
 from data_sandbox import KEY, SECRET, Client, Venue, sandbox
 from live_feed import PACE, RETRIES
 from websockets.sync.client import connect
@@ -18,6 +19,7 @@ from websockets.sync.server import ServerConnection, serve
 
 from feeds.alpaca.messages import as_msgpack, from_msgpack
 from feeds.alpaca.plans import PAID
+from feeds.alpaca.proxy.recording_figures import read
 from feeds.alpaca.subscriptions import CONNECTED, ENDPOINTS, Conversation
 from feeds.alpaca.waits import Waits
 from feeds.minutes import MINUTE
@@ -33,10 +35,22 @@ QUICK = Waits(pace=PACE, retries=RETRIES)
 LOG = logging.getLogger("alpaca.data.live.websocket")
 
 
+class Remote:
+    """A proxy in a process of its own, known by its first line: as `Front` wants it."""
+
+    def __init__(self, first: Mapping[str, str]) -> None:
+        self.url, self.key, self.secret = first["url"], first["key"], first["secret"]
+        self.websocket = self.url.replace("http", "ws", 1)
+        self.remarks: list[str] = []
+
+    def recorded(self) -> Mapping[str, float]:
+        return read(requests.get(self.url + "/metrics", timeout=10).text)
+
+
 class Front:
     """What local clients see: `proxy` is behind it, and behind that `venue`."""
 
-    def __init__(self, proxy: Proxy, venue: Any) -> None:
+    def __init__(self, proxy: Any, venue: Any) -> None:
         self.proxy, self.venue = proxy, venue
         self.auth = {"action": "auth", "key": proxy.key, "secret": proxy.secret}
         self.login = {"APCA-API-KEY-ID": proxy.key, "APCA-API-SECRET-KEY": proxy.secret}

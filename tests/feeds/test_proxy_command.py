@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,9 +22,11 @@ PRICES = {"SPY": [100.0, 101.0, 102.0]}
 
 
 @contextmanager
-def started(*words: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+def started(
+    *words: str, program: Sequence[str] = ("-m", "framework.app.main")
+) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
     """Run the command in a process of its own until the block is left."""
-    command = [sys.executable, "-m", "framework.app.main", "proxy", *words]
+    command = [sys.executable, *program, "proxy", *words]
     environment = {**os.environ, "APCA_API_KEY_ID": KEY, "APCA_API_SECRET_KEY": SECRET}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment

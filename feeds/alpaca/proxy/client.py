@@ -82,6 +82,11 @@ class Client:
         self._leave()
         self._transport.abort()
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait here or with the socket, and have not left this process."""
+        return self.outbox.size + (0 if self._is_away else self._transport.get_write_buffer_size())
+
     def lag(self, now: float) -> float:
         """Return for how many seconds what waits longest has waited."""
         return max(now - self._since, 0.0)

@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass
 
 PREFIX = "switchback_proxy_"
 
+STREAM = '{stream="'
+"""What follows the name of a figure that is one stream's."""
+
 
 @dataclass(slots=True)
 class Counts:
@@ -82,8 +85,8 @@ def read(text: str) -> Mapping[str, Mapping[str, float]]:
     """Read what `exposition` wrote: each stream's figures by name; raise `ValueError` for something else."""
     found: dict[str, dict[str, float]] = {}
     for line in text.splitlines():
-        if line.startswith(PREFIX):
-            name, _, rest = line.removeprefix(PREFIX).partition('{stream="')
+        if line.startswith(PREFIX) and STREAM in line:
+            name, _, rest = line.removeprefix(PREFIX).partition(STREAM)
             stream, _, value = rest.partition('"} ')
             found.setdefault(stream, {})[name] = float(value)
     if not found and not text.startswith(f"# HELP {PREFIX}"):

@@ -14,11 +14,16 @@ from framework.live.stream import Frame
 
 
 class Carried(NamedTuple):
-    """The messages of one frame's channels, in order; `at` is when it came, in I/O time, `size` how long it was."""
+    """The messages of one frame's channels, in order; `at` is when it came, in I/O time, `frame` what they came as."""
 
     messages: list[Message]
     at: float
-    size: int
+    frame: Frame
+
+    @property
+    def size(self) -> int:
+        """How long the frame is."""
+        return len(self.frame)
 
 
 class Relay:
@@ -62,11 +67,11 @@ class Relay:
         if carried:
             self.stream.carried(len(carried), now)
         if len(carried) == len(messages):
-            return (), (Carried(carried, now, len(frame)),)
+            return (), (Carried(carried, now, frame),)
         said = [each for each in messages if each.kind in CONTROL]
         self._note(said)
         frames, told = self._line.receive(payload(said, Codec.JSON).decode(), now)
-        return frames, itertools.chain((Carried(carried, now, len(frame)),) if carried else (), told)
+        return frames, itertools.chain((Carried(carried, now, _like(frame, carried)),) if carried else (), told)
 
     def deadline(self) -> float | None:
         """Return when a login that was turned away is sent again."""
@@ -93,3 +98,8 @@ class Relay:
             if each.kind == "error":
                 code = each.row().get("code")
                 self.code = code if isinstance(code, int) else 0
+
+
+def _like(frame: Frame, messages: Sequence[Message]) -> Frame:
+    """Return messages as a frame of their own, in the encoding of the one that they came in."""
+    return payload(messages, Codec.MSGPACK) if isinstance(frame, bytes) else payload(messages, Codec.JSON).decode()

@@ -20,6 +20,7 @@ from feeds.alpaca.proxy.figures import Standing, exposition
 from feeds.alpaca.proxy.frames import Codec
 from feeds.alpaca.proxy.keys import HEADERS, is_let_in
 from feeds.alpaca.proxy.outbox import BUDGET
+from feeds.alpaca.proxy.supply import Direct, Supply
 from feeds.alpaca.proxy.upstream import Account, Upstream
 from feeds.alpaca.subscriptions import CONNECTED, ENDPOINTS, Conversation, Endpoint
 from feeds.alpaca.via import DATA
@@ -51,7 +52,8 @@ class Part(Protocol):
 class Proxy:
     """One account's data, for everybody on this machine who knows `local`. Owned by the loop that runs it.
 
-    `main` is the stream that is connected at once, and whose end is the proxy's.
+    `main` is the stream that is connected at once, and whose end is the proxy's. Without a `supply` streams come
+    from Alpaca; `http` is what clients' history is asked of.
     """
 
     def __init__(
@@ -64,11 +66,13 @@ class Proxy:
         remark: Callable[[str], None],
         budget: int = BUDGET,
         login: float = LOGIN,
+        supply: Supply | None = None,
         parts: Sequence[Part] = (),
     ) -> None:
         self.main, self.account, self.local, self.budget, self.login = main, account, local, budget, login
         self._clock, self._http, self._remark = clock, http, remark
         self._parts = parts
+        self._supply = supply or Direct(clock, http, account.waits.pace)
         self._upstreams: dict[Endpoint, Upstream] = {}
         self._tasks: dict[Endpoint, asyncio.Task[None]] = {}
 
@@ -99,11 +103,17 @@ class Proxy:
     def metrics(self) -> str:
         """Return all figures in Prometheus's text format."""
         streams = [self._upstreams[each].standing() for each in self._tasks]
-        return exposition([*streams, *(standing for part in self._parts for standing in part.standing())])
+        parts = [standing for part in self._parts for standing in part.standing()]
+        return exposition([*streams, *parts]) + self._supply.exposition()
+
+    @property
+    def upstreams(self) -> Sequence[Upstream]:
+        """The streams that somebody has asked for."""
+        return tuple(self._upstreams.values())
 
     def _upstream(self, endpoint: Endpoint) -> Upstream:
         if endpoint not in self._upstreams:
-            upstream = Upstream(endpoint, self.account, self._clock, self._http, self._remark)
+            upstream = Upstream(endpoint, self.account, self._clock, self._supply, self._remark)
             self._upstreams[endpoint] = upstream
         return self._upstreams[endpoint]
 

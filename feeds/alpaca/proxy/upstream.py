@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from feeds.alpaca.line import Line, Told
 from feeds.alpaca.messages import Row
-from feeds.alpaca.protocol import NAME, TEST, BarsQuery
+from feeds.alpaca.protocol import TEST, BarsQuery
 from feeds.alpaca.proxy.board import Board
 from feeds.alpaca.proxy.client import Client
 from feeds.alpaca.proxy.figures import Counts, Standing
@@ -22,6 +22,7 @@ from feeds.alpaca.proxy.missed import Lacking, Missed, Rows, rows_exchange
 from feeds.alpaca.proxy.questions import PATIENCE, Questions, both
 from feeds.alpaca.proxy.relay import Carried, Relay
 from feeds.alpaca.proxy.routes import Routes
+from feeds.alpaca.proxy.supply import Supply
 from feeds.alpaca.quiet import Patience
 from feeds.alpaca.stream import Stream
 from feeds.alpaca.stream_events import Refused, Strange, TurnedAway
@@ -34,10 +35,10 @@ from framework.config import Credentials
 from framework.errors import SwitchbackError
 from framework.live.clock import Deadline, VenueClock
 from framework.live.lockstep import clock_told
-from framework.live.socket import Socket, first_to_fail
+from framework.live.socket import first_to_fail
 from framework.live.stream import Frame, Link, LinkState
 from framework.model import MINUTE
-from framework.ports import AsyncHttp, Clock
+from framework.ports import Clock
 
 log = logging.getLogger("switchback.proxy")
 
@@ -65,7 +66,7 @@ class Upstream:
     """One endpoint of an account. Owned by the proxy's loop; `remark` is told what an operator wants to know."""
 
     def __init__(
-        self, endpoint: Endpoint, account: Account, clock: Clock, http: AsyncHttp, remark: Callable[[str], None]
+        self, endpoint: Endpoint, account: Account, clock: Clock, supply: Supply, remark: Callable[[str], None]
     ) -> None:
         self.endpoint, self.account = endpoint, account
         self.counts = Counts()
@@ -73,10 +74,10 @@ class Upstream:
         self.clients: dict[Client, None] = {}
         self.failure = 0
         """The error for which it has ended, 0 while it goes on."""
-        self._clock, self._http, self._remark = clock, http, remark
+        self._clock, self._http, self._remark = clock, supply.history(endpoint), remark
         self._calendar = Calendar("24/7" if endpoint.is_crypto or endpoint.feed == TEST else "XNYS")
         self._relay = Relay(Line(self._conversation(), Minutes(self._calendar)))
-        self._socket = Socket(NAME, self._relay, clock, self._consume, account.waits.pace)
+        self._socket = supply.wire(endpoint, self._relay, self._consume)
         self._routes: Routes[Client] = Routes()
         self._questions: Questions[Client] = Questions(self._relay.stream.has)
         self._missed = Missed()
@@ -116,6 +117,16 @@ class Upstream:
             max((each.lag(now) for each in clients), default=0.0),
             self.counts,
         )
+
+    @property
+    def listening(self) -> int:
+        """How many clients have what they asked for, and wait for no answer."""
+        return sum(bool(self._routes.of(each)) and not self._questions.is_asked(each) for each in self.clients)
+
+    @property
+    def is_mending(self) -> bool:
+        """Whether history is being asked for what was missed."""
+        return self._is_up and self._missed.is_holding and not self.failure
 
     # What clients say
 
