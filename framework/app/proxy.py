@@ -127,9 +127,9 @@ async def opened(settings: Settings, remark: Callable[[str], None]) -> AsyncIter
     from feeds.address import address
     from feeds.alpaca import protocol
     from feeds.alpaca.plans import FREE
+    from feeds.alpaca.proxy.account import Account
     from feeds.alpaca.proxy.server import Proxy as Server
     from feeds.alpaca.proxy.server import served
-    from feeds.alpaca.proxy.upstream import Account
     from feeds.alpaca.stream import endpoint
     from feeds.alpaca.waits import USUAL
     from framework.config import require_credentials

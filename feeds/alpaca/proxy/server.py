@@ -16,11 +16,12 @@ from aiohttp import web
 
 from feeds.alpaca.plans import PAID
 from feeds.alpaca.protocol import headers
+from feeds.alpaca.proxy.account import Account
 from feeds.alpaca.proxy.client import Client
 from feeds.alpaca.proxy.figures import exposition
 from feeds.alpaca.proxy.frames import Codec
 from feeds.alpaca.proxy.outbox import BUDGET
-from feeds.alpaca.proxy.upstream import Account, Upstream
+from feeds.alpaca.proxy.upstream import Upstream
 from feeds.alpaca.subscriptions import CONNECTED, ENDPOINTS, Conversation, Endpoint
 from framework.config import Credentials
 from framework.errors import ConfigError, SwitchbackError
@@ -86,7 +87,7 @@ class Proxy:
 
     def _upstream(self, endpoint: Endpoint) -> Upstream:
         if endpoint not in self._upstreams:
-            upstream = Upstream(endpoint, self.account, self._clock, self._http, self._remark)
+            upstream = Upstream(endpoint, self.account, self._clock, self._http, self._remark, self.budget)
             self._upstreams[endpoint] = upstream
         return self._upstreams[endpoint]
 

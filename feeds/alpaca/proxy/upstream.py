@@ -9,34 +9,34 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from feeds.alpaca.line import Line, Told
 from feeds.alpaca.messages import Row
-from feeds.alpaca.protocol import NAME, TEST, BarsQuery
+from feeds.alpaca.protocol import NAME, TEST
+from feeds.alpaca.proxy.account import Account
 from feeds.alpaca.proxy.board import Board
 from feeds.alpaca.proxy.client import Client
 from feeds.alpaca.proxy.figures import Counts, Standing
 from feeds.alpaca.proxy.frames import Message
-from feeds.alpaca.proxy.missed import Lacking, Missed, Rows, rows_exchange
+from feeds.alpaca.proxy.history import Found, History
+from feeds.alpaca.proxy.missed import Missed, in_order
+from feeds.alpaca.proxy.missed_trades import MissedTrades
+from feeds.alpaca.proxy.outbox import BUDGET
+from feeds.alpaca.proxy.past_trades import most
 from feeds.alpaca.proxy.questions import PATIENCE, Questions, both
 from feeds.alpaca.proxy.relay import Carried, Relay
 from feeds.alpaca.proxy.routes import Routes
 from feeds.alpaca.quiet import Patience
 from feeds.alpaca.stream import Stream
-from feeds.alpaca.stream_events import Refused, Strange, TurnedAway
+from feeds.alpaca.stream_events import Refused, Strange, Subscribed, TurnedAway
 from feeds.alpaca.subscriptions import ERRORS, Endpoint, current
-from feeds.alpaca.waits import Waits
 from feeds.alpaca.wants import Channels, minus
 from feeds.minutes import Minutes
 from framework.calendar import Calendar
-from framework.config import Credentials
 from framework.errors import SwitchbackError
-from framework.live.clock import Deadline, VenueClock
-from framework.live.lockstep import clock_told
+from framework.live.clock import VenueClock
 from framework.live.socket import Socket, first_to_fail
 from framework.live.stream import Frame, Link, LinkState
-from framework.model import MINUTE
 from framework.ports import AsyncHttp, Clock
 
 log = logging.getLogger("switchback.proxy")
@@ -48,24 +48,23 @@ TOGETHER = 1 << 15
 """Bytes after which what came in one turn goes out in more than one frame: some clients read none above a mebibyte."""
 
 AT_ONCE = 500
-"""Bars of history that go out as one frame at the most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Whose data they are and where from. `limit` is how many quotes and trades the plan has (0: any)."""
-
-    credentials: Credentials
-    base_url: str
-    limit: int = 0
-    waits: Waits = field(default_factory=Waits)
+"""Messages of history that go out as one frame at the most."""
 
 
 class Upstream:
-    """One endpoint of an account. Owned by the proxy's loop; `remark` is told what an operator wants to know."""
+    """One endpoint of an account. Owned by the proxy's loop; `remark` is told what an operator wants to know.
+
+    `budget` is how many bytes may wait for a client.
+    """
 
     def __init__(
-        self, endpoint: Endpoint, account: Account, clock: Clock, http: AsyncHttp, remark: Callable[[str], None]
+        self,
+        endpoint: Endpoint,
+        account: Account,
+        clock: Clock,
+        http: AsyncHttp,
+        remark: Callable[[str], None],
+        budget: int = BUDGET,
     ) -> None:
         self.endpoint, self.account = endpoint, account
         self.counts = Counts()
@@ -73,13 +72,14 @@ class Upstream:
         self.clients: dict[Client, None] = {}
         self.failure = 0
         """The error for which it has ended, 0 while it goes on."""
-        self._clock, self._http, self._remark = clock, http, remark
-        self._calendar = Calendar("24/7" if endpoint.is_crypto or endpoint.feed == TEST else "XNYS")
-        self._relay = Relay(Line(self._conversation(), Minutes(self._calendar)))
+        self._clock, self._remark = clock, remark
+        calendar = Calendar("24/7" if endpoint.is_crypto or endpoint.feed == TEST else "XNYS")
+        self._history = History(endpoint, account, calendar, clock, http, most(budget))
+        self._relay = Relay(Line(self._conversation(), Minutes(calendar)))
         self._socket = Socket(NAME, self._relay, clock, self._consume, account.waits.pace)
         self._routes: Routes[Client] = Routes()
         self._questions: Questions[Client] = Questions(self._relay.stream.has)
-        self._missed = Missed()
+        self._missed, self._trades = Missed(), MissedTrades(most(budget))
         self._frames: list[Frame] = []
         self._stir = asyncio.Event()
         self._turn: list[Message] = []  # what came in this turn of the loop
@@ -159,8 +159,9 @@ class Upstream:
         change, stream = self.board.change(), self._relay.stream
         self._say(stream.unsubscribe(change.less) if change.less else ())
         self._say(stream.subscribe(change.more) if change.more else ())
-        self._missed.follow(change.more.get("bars", ()), self._clock.now())
-        self._missed.keep(self.board.union.get("bars", ()))
+        for missed, name in ((self._missed, "bars"), (self._trades, "trades")):
+            missed.follow(change.more.get(name, ()), self._clock.now())
+            missed.keep(self.board.union.get(name, ()))
 
     def _say(self, frames: Sequence[Frame]) -> None:
         self._frames += frames
@@ -179,7 +180,9 @@ class Upstream:
         match item:
             case Carried(messages):
                 self.counts.received += len(messages)
-                self._carry(self._missed.take(messages), item)
+                self._carry(self._trades.take(self._missed.take(messages)), item)
+                if self._trades.is_over:
+                    self._let_trades_go()
             case Told(events):
                 self._deliver()
                 for each in events:
@@ -214,6 +217,8 @@ class Upstream:
 
     def _heard(self, event: object) -> None:
         match event:
+            case Subscribed(channels):
+                self._trades.confirm(channels.get("trades", ()), self._clock.now())
             case Refused(channels, error, code):
                 self._refused(channels, error, code)
             case TurnedAway(attempt=1):
@@ -255,6 +260,7 @@ class Upstream:
         self._is_up = False
         self._rises += 1
         self._missed.lose()
+        self._trades.lose()
 
     def _rise(self, link: Link) -> None:
         self._is_up = True
@@ -274,48 +280,41 @@ class Upstream:
                 await self._mend_once(self._rises)
 
     async def _mend_once(self, rises: int) -> None:
-        lacking = self._missed.lacking()
-        rows, failure = await self._rows(lacking) if lacking else ({}, "")
+        bars, trades = self._missed.lacking(), self._trades.lacking()
+        found_bars, found_trades = await self._history.ask(bars, trades)
         if rises != self._rises:
             return  # it has gone down meanwhile: the next time asks for all of it
-        self.counts.gaps += lacking is not None
+        self.counts.gaps += bool(bars or trades)
+        missed = self._missed.mend(found_bars.rows) if found_bars.is_whole else self._missed.skip()
+        self._open("bars", found_bars.failure)
+        self._spread_at_once(in_order(missed, self._trades_after(found_trades)))
+        self.counts.missed += self._missed.mended.total()
+
+    def _trades_after(self, found: Found) -> list[Message]:
+        """Return what was missed of trades, and what was held; nothing where that was too much to wait for history."""
+        if not self._trades.is_holding:
+            return []
+        everything = "*" in self.board.union.get("trades", ())
+        self._open("trades", found.failure or ("those of * cannot be asked for" if everything else ""))
+        messages = self._trades.mend(found.rows) if found.is_whole else self._trades.skip()
+        self.counts.missed_trades += self._trades.mended.total()
+        return messages
+
+    def _let_trades_go(self) -> None:
+        """Wait for history no longer, for too many trades came meanwhile."""
+        self._open("trades", f"more than {self._trades.most:,} came before history had answered")
+        self._spread_at_once(self._trades.skip())
+
+    def _open(self, what: str, failure: str) -> None:
+        """Note that a gap stays open, where there is a reason."""
         if failure:
             self.counts.gaps_open += 1
-            self._remark(f"{self.endpoint.path}: bars may be missing, for history does not answer: {failure}")
-        messages = self._missed.skip() if failure else self._missed.mend(rows)
-        self.counts.missed += 0 if failure else self._missed.mended
+            self._remark(f"{self.endpoint.path}: {what} may be missing, for {failure}")
+
+    def _spread_at_once(self, messages: list[Message]) -> None:
         self._deliver()
         for at in range(0, len(messages), AT_ONCE):
             self._spread(messages[at : at + AT_ONCE], self._clock.monotonic())
-
-    async def _rows(self, lacking: Lacking) -> tuple[Rows, str]:
-        """Return history's rows, and why there are none."""
-        if self.endpoint.feed == TEST:
-            return {}, ""  # it has no history
-        try:
-            return await self._asked(lacking), ""
-        except (SwitchbackError, TimeoutError) as error:
-            return {}, str(error) or "no answer in time"
-
-    async def _asked(self, lacking: Lacking) -> Rows:
-        async with Deadline(self._clock, self.account.waits.answer):
-            if isinstance(self._clock, VenueClock):
-                self._clock.set((await self._http.send(clock_told(self.account.base_url))).now)
-            return await self._http.send(rows_exchange(self._query(lacking)))
-
-    def _query(self, lacking: Lacking) -> BarsQuery:
-        return BarsQuery(
-            lacking.symbols,
-            MINUTE,
-            self._calendar,
-            lacking.after,
-            self._clock.now(),
-            crypto=self.endpoint.is_crypto,
-            feed=self.endpoint.feed,
-            adjustment="raw",  # as the stream's bars are
-            base_url=self.account.base_url,
-            credentials=self.account.credentials,
-        )
 
     def _conversation(self) -> Stream:
         patience = self.account.waits.patience
