@@ -114,8 +114,8 @@ def test_symbol_that_joins_is_followed_from_its_answer_on() -> None:
     missed.lose()
     missed.follow(["IBM"], at(4))
     missed.confirm(["IBM"], at(6))
-    found = missed.mend({"SPY": [row(2), row(4)], "IBM": [row(3), row(5)]})
-    assert told(found) == [("t", "SPY", 4), ("t", "IBM", 5)]
+    found = missed.mend({"SPY": [row(2), row(3)], "IBM": [row(3), row(5)]})
+    assert told(found) == [("t", "SPY", 3), ("t", "IBM", 5)]
 
 
 def test_what_is_forgotten_of_before_the_loss_is_not_told_again() -> None:

@@ -41,7 +41,8 @@ class History:
     async def ask(self, bars: Lacking | None, trades: Lacking | None) -> tuple[Found, Found]:
         """Return the bars and the trades that are lacking; where one fails the other is there all the same."""
         if self.endpoint.feed == TEST:
-            return Found(is_whole=bars is None), Found(is_whole=trades is None)  # it has no history
+            none = Found(is_whole=False, failure=f"{self.endpoint.path} has no history")
+            return (none if bars else Found()), (none if trades else Found())
         found = await asyncio.gather(
             self._found(lambda lacking: rows_exchange(self._bars(lacking)), bars),
             self._found(lambda lacking: trades_exchange(self._trades(lacking), self.limit), trades),

@@ -146,7 +146,8 @@ class MissedTrades:
         return messages
 
     def _is_new(self, key: Key) -> bool:
-        return key[0] in self._followed and key[3] > self._floor(key[0]) and key not in self._told
+        symbol, *_, at = key
+        return symbol in self._followed and self._followed[symbol] <= at > self._since and key not in self._told
 
     def _floor(self, symbol: str) -> int:
         return max(self._followed[symbol], self._since)

@@ -28,6 +28,8 @@ class Relay:
         self._line = line
         self.code = 0
         """The last error that the server told."""
+        self.heard_at = 0.0
+        """When anything came last, a frame or a pong, in I/O time; 0 where nothing ever did."""
 
     @property
     def stream(self) -> Stream:
@@ -53,6 +55,7 @@ class Relay:
 
     def receive(self, frame: Frame, now: float) -> tuple[Sequence[Frame], Iterable[Told | Carried]]:
         """Take a frame; what it carries comes before what it says."""
+        self.heard_at = now
         try:
             messages = split(frame)
         except ValueError:
@@ -77,6 +80,7 @@ class Relay:
 
     def heard(self, now: float) -> None:
         """Note a pong."""
+        self.heard_at = now
         self._line.heard(now)
 
     def silence(self, now: float, at: datetime) -> str:

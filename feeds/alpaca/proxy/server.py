@@ -33,6 +33,9 @@ HOST = "127.0.0.1"
 
 KEYS = ("APCA-API-KEY-ID", "APCA-API-SECRET-KEY")
 
+GAPS = "gaps"
+"""The parameter of a stream's address with which a client asks for markers of gaps: see `markers`."""
+
 LOGIN = 10.0
 """Seconds that a client has to say who it is."""
 
@@ -107,6 +110,8 @@ class Proxy:
 
     def _handler(self, endpoint: Endpoint) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.StreamResponse:
+            if request.query.get(GAPS, "0") not in ("0", "1"):
+                raise web.HTTPBadRequest(text=f"{GAPS} is 1 for markers of gaps, or 0; try ?{GAPS}=1")
             socket = web.WebSocketResponse(compress=False, timeout=1.0)
             await socket.prepare(request)
             await self._serve(endpoint, socket, request)
@@ -140,6 +145,7 @@ class Proxy:
             upstream.counts,
             self._clock.monotonic,
         )
+        client.wants_gaps = request.query.get(GAPS) == "1"
         conversation.has_room = lambda channels: upstream.board.has_room(client, channels)
         return client
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 
 from feeds.alpaca.line import Line, Told
 from feeds.alpaca.messages import Row
@@ -17,10 +18,11 @@ from feeds.alpaca.proxy.account import Account
 from feeds.alpaca.proxy.board import Board
 from feeds.alpaca.proxy.client import Client
 from feeds.alpaca.proxy.figures import Counts, Standing
-from feeds.alpaca.proxy.frames import Message
-from feeds.alpaca.proxy.history import Found, History
-from feeds.alpaca.proxy.missed import Missed, in_order
-from feeds.alpaca.proxy.missed_trades import MissedTrades
+from feeds.alpaca.proxy.frames import Batch, Message
+from feeds.alpaca.proxy.history import History
+from feeds.alpaca.proxy.markers import Gap, own
+from feeds.alpaca.proxy.markers import messages as messages_of
+from feeds.alpaca.proxy.mending import Mending
 from feeds.alpaca.proxy.outbox import BUDGET
 from feeds.alpaca.proxy.past_trades import most
 from feeds.alpaca.proxy.questions import PATIENCE, Questions, both
@@ -34,7 +36,7 @@ from feeds.alpaca.wants import Channels, minus
 from feeds.minutes import Minutes
 from framework.calendar import Calendar
 from framework.errors import SwitchbackError
-from framework.live.clock import VenueClock
+from framework.live.clock import VenueClock, pace
 from framework.live.socket import Socket, first_to_fail
 from framework.live.stream import Frame, Link, LinkState
 from framework.ports import AsyncHttp, Clock
@@ -48,7 +50,7 @@ TOGETHER = 1 << 15
 """Bytes after which what came in one turn goes out in more than one frame: some clients read none above a mebibyte."""
 
 AT_ONCE = 500
-"""Messages of history that go out as one frame at the most."""
+"""Messages that go out as one frame at the most where many follow a break."""
 
 
 class Upstream:
@@ -74,24 +76,23 @@ class Upstream:
         """The error for which it has ended, 0 while it goes on."""
         self._clock, self._remark = clock, remark
         calendar = Calendar("24/7" if endpoint.is_crypto or endpoint.feed == TEST else "XNYS")
-        self._history = History(endpoint, account, calendar, clock, http, most(budget))
+        history = History(endpoint, account, calendar, clock, http, most(budget))
+        self._mending = Mending(history, clock, self.counts, lambda: self.board.union, self._tell, remark)
         self._relay = Relay(Line(self._conversation(), Minutes(calendar)))
         self._socket = Socket(NAME, self._relay, clock, self._consume, account.waits.pace)
         self._routes: Routes[Client] = Routes()
         self._questions: Questions[Client] = Questions(self._relay.stream.has)
-        self._missed, self._trades = Missed(), MissedTrades(most(budget))
         self._frames: list[Frame] = []
         self._stir = asyncio.Event()
         self._turn: list[Message] = []  # what came in this turn of the loop
         self._turn_at, self._turn_size = 0.0, 0
         self._is_gathering = self._is_up = False
-        self._risen, self._rises = asyncio.Event(), 0
         self._conflated = 0  # by clients that have gone
 
     async def run(self) -> None:
         """Keep the connection until cancelled; raise what waiting cannot cure, after all clients were told."""
         try:
-            jobs = (self._socket.run(), self._speak(), self._mend())
+            jobs = (self._socket.run(), self._speak(), self._mending.run())
             await first_to_fail([asyncio.create_task(each) for each in jobs])
         except SwitchbackError:
             self.failure = self._relay.code or 402
@@ -159,9 +160,7 @@ class Upstream:
         change, stream = self.board.change(), self._relay.stream
         self._say(stream.unsubscribe(change.less) if change.less else ())
         self._say(stream.subscribe(change.more) if change.more else ())
-        for missed, name in ((self._missed, "bars"), (self._trades, "trades")):
-            missed.follow(change.more.get(name, ()), self._clock.now())
-            missed.keep(self.board.union.get(name, ()))
+        self._mending.change(change)
 
     def _say(self, frames: Sequence[Frame]) -> None:
         self._frames += frames
@@ -180,9 +179,7 @@ class Upstream:
         match item:
             case Carried(messages):
                 self.counts.received += len(messages)
-                self._carry(self._trades.take(self._missed.take(messages)), item)
-                if self._trades.is_over:
-                    self._let_trades_go()
+                self._carry(self._mending.take(messages), item)
             case Told(events):
                 self._deliver()
                 for each in events:
@@ -215,10 +212,21 @@ class Upstream:
             for client in audience:
                 client.send(batch, at)
 
+    def _tell(self, gaps: list[Gap], messages: list[Message]) -> None:
+        """Send the markers of gaps to the clients that asked for them, and then messages to whom they concern."""
+        self._deliver()
+        now = self._clock.monotonic()
+        markers = messages_of(gaps) if any(each.wants_gaps for each in self.clients) else {}
+        for client in [each for each in self.clients if each.wants_gaps]:
+            for part in _parts(own(markers, self._routes.of(client))):
+                client.send(Batch(part), now)
+        for part in _parts(messages):
+            self._spread(part, now)
+
     def _heard(self, event: object) -> None:
         match event:
             case Subscribed(channels):
-                self._trades.confirm(channels.get("trades", ()), self._clock.now())
+                self._mending.confirm(channels)
             case Refused(channels, error, code):
                 self._refused(channels, error, code)
             case TurnedAway(attempt=1):
@@ -258,66 +266,23 @@ class Upstream:
         if self._is_up:
             self._remark(f"{self.endpoint.path} is down: {lost.reason}")
         self._is_up = False
-        self._rises += 1
-        self._missed.lose()
-        self._trades.lose()
+        quiet = self._clock.monotonic() - self._relay.heard_at if self._relay.heard_at else 0.0
+        self._mending.lose(self._clock.now() - timedelta(seconds=quiet * pace(self._clock)))
 
     def _rise(self, link: Link) -> None:
         self._is_up = True
         if link.state is LinkState.RECONNECTED:
             self.counts.reconnects += 1
         self._remark(f"{self.endpoint.path} is up")
-        self._risen.set()
-
-    # What was missed
-
-    async def _mend(self) -> None:
-        """Ask history whenever the connection is up again."""
-        while True:
-            await self._risen.wait()
-            self._risen.clear()
-            if self._missed.is_holding:
-                await self._mend_once(self._rises)
-
-    async def _mend_once(self, rises: int) -> None:
-        bars, trades = self._missed.lacking(), self._trades.lacking()
-        found_bars, found_trades = await self._history.ask(bars, trades)
-        if rises != self._rises:
-            return  # it has gone down meanwhile: the next time asks for all of it
-        self.counts.gaps += bool(bars or trades)
-        missed = self._missed.mend(found_bars.rows) if found_bars.is_whole else self._missed.skip()
-        self._open("bars", found_bars.failure)
-        self._spread_at_once(in_order(missed, self._trades_after(found_trades)))
-        self.counts.missed += self._missed.mended.total()
-
-    def _trades_after(self, found: Found) -> list[Message]:
-        """Return what was missed of trades, and what was held; nothing where that was too much to wait for history."""
-        if not self._trades.is_holding:
-            return []
-        everything = "*" in self.board.union.get("trades", ())
-        self._open("trades", found.failure or ("those of * cannot be asked for" if everything else ""))
-        messages = self._trades.mend(found.rows) if found.is_whole else self._trades.skip()
-        self.counts.missed_trades += self._trades.mended.total()
-        return messages
-
-    def _let_trades_go(self) -> None:
-        """Wait for history no longer, for too many trades came meanwhile."""
-        self._open("trades", f"more than {self._trades.most:,} came before history had answered")
-        self._spread_at_once(self._trades.skip())
-
-    def _open(self, what: str, failure: str) -> None:
-        """Note that a gap stays open, where there is a reason."""
-        if failure:
-            self.counts.gaps_open += 1
-            self._remark(f"{self.endpoint.path}: {what} may be missing, for {failure}")
-
-    def _spread_at_once(self, messages: list[Message]) -> None:
-        self._deliver()
-        for at in range(0, len(messages), AT_ONCE):
-            self._spread(messages[at : at + AT_ONCE], self._clock.monotonic())
+        self._mending.rise()
 
     def _conversation(self) -> Stream:
         patience = self.account.waits.patience
         if isinstance(self._clock, VenueClock) and self._clock.speed is None:
             patience = Patience(patience.line, patience.handshake, data=None)
         return Stream(self.endpoint, self.account.credentials, self.account.base_url, patience=patience, is_shared=True)
+
+
+def _parts(messages: list[Message]) -> Iterator[list[Message]]:
+    for at in range(0, len(messages), AT_ONCE):
+        yield messages[at : at + AT_ONCE]
