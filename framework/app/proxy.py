@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from framework.errors import ConfigError
@@ -23,6 +24,7 @@ from framework.errors import ConfigError
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from feeds.alpaca.proxy.places import Place
     from feeds.alpaca.proxy.server import Proxy as Server
     from feeds.alpaca.waits import Waits
     from framework.config import Credentials
@@ -47,24 +49,41 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--buffer", type=float, default=4.0, metavar="MB", help="what may wait for one client; default: 4"
     )
-    parser.add_argument("--status", action="store_true", help="show the figures of the proxy that runs on --port")
+    parser.add_argument(
+        "--tls", nargs=2, metavar=("CERT", "KEY"), help="serve https and wss with this certificate and key (PEM files)"
+    )
+    parser.add_argument("--unix", metavar="PATH", help="serve at a socket file (mode 0600) instead of a port")
+    parser.add_argument(
+        "--status", action="store_true", help="show the figures of the proxy that runs on --port, or at --unix"
+    )
 
 
 def main(options: argparse.Namespace) -> int:
-    """Serve until interrupted. The first line on standard output is JSON: url, key, secret, pid."""
+    """Serve until interrupted. The first line on standard output is JSON: url, unix (with --unix), key, secret, pid."""
     if options.status:
-        print(_status(options.port))
+        from framework.app.proxy_status import status
+
+        print(status(options.port, options.unix))
         return 0
     return asyncio.run(_serve(options))
 
 
 async def _serve(options: argparse.Namespace) -> int:
-    settings = Settings(options.feed, options.upstream, options.port, options.limit, int(options.buffer * (1 << 20)))
+    settings = Settings(
+        options.feed,
+        options.upstream,
+        options.port,
+        options.limit,
+        int(options.buffer * (1 << 20)),
+        tls=tuple(options.tls) if options.tls else None,
+        unix=options.unix,
+    )
     async with opened(settings, _remark) as proxy:
         running = asyncio.create_task(proxy.server.run())
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, running.cancel)
-        print(json.dumps({"url": proxy.url, **proxy.keys, "pid": os.getpid()}), flush=True)
+        place = {"url": proxy.url} | ({"unix": os.path.abspath(options.unix)} if options.unix else {})
+        print(json.dumps({**place, **proxy.keys, "pid": os.getpid()}), flush=True)
         with contextlib.suppress(asyncio.CancelledError):
             await running
     return 0
@@ -72,18 +91,6 @@ async def _serve(options: argparse.Namespace) -> int:
 
 def _remark(text: str) -> None:
     print(f"switchback: {text}", file=sys.stderr, flush=True)
-
-
-def _status(port: int) -> str:
-    import urllib.request
-
-    from feeds.alpaca.proxy.figures import described, read
-
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-            return described(read(answer.read().decode()))
-    except (OSError, ValueError):
-        raise ConfigError(f"no proxy answers on port {port}; start one: switchback proxy, or name its --port") from None
 
 
 class Keys(TypedDict):
@@ -98,7 +105,8 @@ class Settings:
     """What a proxy serves. `limit` None is what the feed's usual plan has, 0 is any; `budget` is in bytes,
     `login` how many seconds a client has to say who it is.
 
-    `key` and `secret` are the account's; left out, they are looked for as everywhere.
+    `key` and `secret` are the account's; left out, they are looked for as everywhere. With `tls`, the files of a
+    certificate and its key in PEM, it is served as https and wss; with `unix` at a socket file and not at `port`.
     """
 
     feed: str = "iex"
@@ -110,6 +118,8 @@ class Settings:
     secret: str | None = None
     waits: Waits | None = None
     login: float = 10.0
+    tls: tuple[str | Path, str | Path] | None = None
+    unix: str | Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +155,17 @@ async def opened(settings: Settings, remark: Callable[[str], None]) -> AsyncIter
     patience = settings.waits.retries if settings.waits else PATIENCE
     async with AioHttp(protocol.NAME, clock, patience) as http:
         server = Server(main, account, local, clock, http, remark, settings.budget, settings.login)
-        async with served(server, settings.port) as url:
+        async with served(server, _place(settings)) as url:
             yield Opened(server, url, {"key": local.key, "secret": local.secret})
+
+
+def _place(settings: Settings) -> Place:
+    from feeds.alpaca.proxy.places import Place, Tls
+
+    if settings.tls and settings.unix:
+        raise ConfigError("--tls and --unix are two ways of which one is enough: nothing leaves this machine by a file")
+    tls = Tls(*map(Path, settings.tls)) if settings.tls else None
+    return Place(settings.port, tls, Path(settings.unix) if settings.unix else None)
 
 
 def _local() -> Credentials:

@@ -1,4 +1,4 @@
-"""The proxy as its clients see it: Alpaca's data streams and its history on 127.0.0.1, under keys of its own.
+"""The proxy as its clients see it: Alpaca's data streams and its history on this machine, under keys of its own.
 
 Each stream has one connection upstream, made when somebody first logs in. History is passed on as it is,
 with the account's keys in place of the local ones, and within the account's budget of requests.
@@ -21,15 +21,14 @@ from feeds.alpaca.proxy.client import Client
 from feeds.alpaca.proxy.figures import exposition
 from feeds.alpaca.proxy.frames import Codec
 from feeds.alpaca.proxy.outbox import BUDGET
+from feeds.alpaca.proxy.places import Place
 from feeds.alpaca.proxy.upstream import Upstream
 from feeds.alpaca.subscriptions import CONNECTED, ENDPOINTS, Conversation, Endpoint
 from framework.config import Credentials
-from framework.errors import ConfigError, SwitchbackError
+from framework.errors import SwitchbackError
 from framework.ports import AsyncHttp, Clock
 from framework.sandbox.streams import is_text
 from framework.wire import HttpRequest, HttpResponse
-
-HOST = "127.0.0.1"
 
 KEYS = ("APCA-API-KEY-ID", "APCA-API-SECRET-KEY")
 
@@ -203,18 +202,7 @@ def _once(request: HttpRequest) -> Generator[HttpRequest, HttpResponse, HttpResp
 
 
 @contextlib.asynccontextmanager
-async def served(proxy: Proxy, port: int = 0) -> AsyncIterator[str]:
-    """Serve a proxy in the running loop; yield its URL. Raise `ConfigError` where the port is taken."""
-    runner = web.AppRunner(proxy.application(), access_log=None, shutdown_timeout=0.5)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, HOST, port)
-        try:
-            await site.start()
-        except OSError as failure:
-            raise ConfigError(
-                f"port {port} cannot be served on {HOST}: {failure.strerror}; try another, or 0 for any"
-            ) from None
-        yield f"http://{HOST}:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+async def served(proxy: Proxy, place: Place = Place()) -> AsyncIterator[str]:  # noqa: B008  (it is frozen)
+    """Serve a proxy in the running loop; yield its URL. Raise `ConfigError` where it cannot be served."""
+    async with place.serving(proxy.application()) as url:
+        yield url
