@@ -58,7 +58,7 @@ def test_whatever_breaks_upstream_every_trade_comes_once_and_in_order(seed: int)
     with (
         proxied(PRICES) as front,
         front.client(trades=["SPY"]) as one,
-        front.client(trades=["IBM", "SPY"], bars=["SPY"]) as two,
+        front.client(MARKED, trades=["IBM", "SPY"], bars=["SPY"]) as two,
     ):
         chance = random.Random(seed)
         for _ in range(20):
@@ -71,9 +71,13 @@ def test_whatever_breaks_upstream_every_trade_comes_once_and_in_order(seed: int)
         for name in PRICES:
             own = [each for each in found if each["T"] == "t" and each["S"] == name]
             assert own == traded(front, name, feed="iex")
-        spy = [each for each in found if each["S"] == "SPY"]
+        spy = [each for each in found if each["S"] == "SPY" and each["T"] != "gap"]
         assert [each["T"] for each in spy] == ["t", "t", "t", "t", "b"] * 20
-        assert front.figures()["missed_trades_total"] > 0
+        gaps = [each for each in found if each["T"] == "gap"]
+        assert all(each["filled"] for each in gaps)
+        figures = front.figures()
+        for name in ("bars", "trades"):
+            assert sum(each["n"] for each in gaps if each["channel"] == name) == figures[f"missed_{name}_total"] > 0
 
 
 def test_missed_trades_of_pairs_come_from_their_own_history() -> None:

@@ -7,6 +7,7 @@ import socket
 import ssl
 import stat
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from data_sandbox import KEY, SECRET, Client, sandbox
 from proxy_stage import Front, fed, following, played, proxied, started
 from websockets.sync.client import connect, unix_connect
 
+from feeds.alpaca.proxy.places import bound
 from framework.app.main import main
 from framework.app.proxy import Proxy
 from framework.errors import ConfigError
@@ -200,6 +202,32 @@ def test_socket_file_of_a_living_proxy_is_left_alone(short: Path) -> None:
             pass
         with unix_connect(str(path), front.proxy.websocket + "/v2/iex") as own:
             assert Client(own).read()[0]["msg"] == "connected"
+
+
+def test_of_many_that_start_at_once_one_has_the_socket_file(short: Path) -> None:
+    """Each finds a dead one's: none removes what another has just made of it."""
+    path = short / "proxy.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    together, done = threading.Barrier(8), threading.Barrier(8)
+    found: list[str] = []
+
+    def start() -> None:
+        together.wait(10)
+        try:
+            with bound(path):
+                found.append("served")
+                done.wait(10)
+        except ConfigError:
+            found.append("refused")
+            done.wait(10)
+
+    threads = [threading.Thread(target=start) for _ in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert sorted(found) == ["refused"] * 7 + ["served"]
 
 
 def test_places_that_cannot_be_served_are_said(short: Path, tmp_path: Path) -> None:
