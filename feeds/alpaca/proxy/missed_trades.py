@@ -25,7 +25,7 @@ SKEW = 5 * 10**9
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-Key = tuple[str, object, object, int]
+Key = tuple[str, str, str, int]
 """What a trade is known by: its symbol, number, exchange and time, for numbers are an exchange's own."""
 
 
@@ -93,7 +93,8 @@ class MissedTrades:
     def take(self, messages: list[Message]) -> list[Message]:
         """Return what of a frame goes on now: trades do not while they are held, nor where history was quicker."""
         if self._held is None and not self._mended:
-            self._recent.extend([each for each in messages if each.kind == TRADE])
+            if self._followed:
+                self._recent.extend([each for each in messages if each.kind == TRADE])
             return messages
         return [each for each in messages if self._passes(each)]
 
@@ -169,7 +170,7 @@ def _timed(held: Iterable[Message]) -> list[tuple[int, Message]]:
 
 
 def _key(symbol: str, row: Mapping[str, Any]) -> Key:
-    return symbol, row.get("i"), row.get("x"), nanoseconds(row)
+    return symbol, str(row.get("i")), str(row.get("x")), nanoseconds(row)
 
 
 def _count(at: datetime) -> int:
