@@ -27,7 +27,7 @@ from feeds.alpaca.messages import as_msgpack, from_msgpack
 from feeds.alpaca.plans import PAID
 from feeds.alpaca.proxy.frames import Codec, framed
 from feeds.alpaca.subscriptions import CONNECTED, ENDPOINTS, Conversation
-from framework.app.proxy import Settings, opened
+from framework.app.proxy_opening import Settings, opened
 
 KEY, SECRET = "PKBENCH", "of-the-benchmark"
 AUTH = {"action": "auth", "key": KEY, "secret": SECRET}

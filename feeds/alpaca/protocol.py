@@ -241,17 +241,24 @@ def bars_exchange(
 
 def read_page(response: HttpResponse, query: BarsQuery) -> tuple[str | None, dict[str, list[Any]]]:
     """Return a page's token and its rows by symbol; symbols without bars are left out."""
-    check_status(response, query.credentials)
+    return read_rows(response, "bars", query.symbols, query.credentials)
+
+
+def read_rows(
+    response: HttpResponse, kind: str, symbols: Sequence[str], credentials: Credentials | None
+) -> tuple[str | None, dict[str, list[Any]]]:
+    """Return a page's token and its rows of "bars" or "trades" by symbol; symbols without any are left out."""
+    check_status(response, credentials)
     body = _decoded(response)
-    bars, token = body.get("bars"), body.get("next_page_token")
-    if not isinstance(bars, dict | None) or not isinstance(token, str | None) or "bars" not in body:
-        raise ProtocolError(NAME, f"an answer without bars by symbol: {_shown(body)}", body)
-    if not all(isinstance(found, list | None) for found in (bars or {}).values()):
-        raise ProtocolError(NAME, f"bars that are no lists: {_shown(bars)}", bars)
-    rows = {symbol: found for symbol, found in (bars or {}).items() if found}
-    strange = next((symbol for symbol in rows if symbol not in query.symbols), None)
+    told, token = body.get(kind), body.get("next_page_token")
+    if not isinstance(told, dict | None) or not isinstance(token, str | None) or kind not in body:
+        raise ProtocolError(NAME, f"an answer without {kind} by symbol: {_shown(body)}", body)
+    if not all(isinstance(found, list | None) for found in (told or {}).values()):
+        raise ProtocolError(NAME, f"{kind} that are no lists: {_shown(told)}", told)
+    rows = {symbol: found for symbol, found in (told or {}).items() if found}
+    strange = next((symbol for symbol in rows if symbol not in symbols), None)
     if strange is not None:
-        raise ProtocolError(NAME, f"bars of {strange}, which was not asked for", strange)
+        raise ProtocolError(NAME, f"{kind} of {strange}, which was not asked for", strange)
     return token or None, rows
 
 
@@ -341,7 +348,7 @@ def _refuse(response: HttpResponse, message: str) -> NoReturn:
         advice = f"check {VARIABLES[0]} and {VARIABLES[1]} (a paper account has its own keys)"
         raise AuthenticationError(NAME, f"{said}; {advice}")
     if status in (400, 422):
-        raise ConfigError(f"{NAME} refused the request for bars: {said}; check symbols, dates and the other parameters")
+        raise ConfigError(f"{NAME} refused the request: {said}; check symbols, dates and the other parameters")
     if status == 404:
         raise ConfigError(f"{NAME}: {said}; there are no bars at this address: check base_url")
     if status == 429:

@@ -16,7 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from framework.app.proxy import Keys, Opening, Proxy, local_keys
+from framework.app.proxy import Proxy
+from framework.app.proxy_opening import Keys, Opening, Remark, TlsFiles, local_keys, place
 from framework.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 class Playing:
     """What is played and how. `speed` 0 is as fast as clients read, `wait` for how many of them playing waits.
 
-    `feed` says which stream of stocks is served where a file has two. `budget` is in bytes, `login` in seconds, as in
-    `framework.app.proxy.Settings`. With `is_ending` it ends when everybody has been sent all.
+    `feed` says which stream of stocks is served where a file has two. `budget`, `login`, `tls` and `unix` are as in
+    `framework.app.proxy_opening.Settings`. With `is_ending` it ends when everybody has been sent all.
     """
 
     path: str | Path
@@ -44,6 +45,8 @@ class Playing:
     budget: int = 4 << 20
     login: float = 10.0
     is_ending: bool = False
+    tls: TlsFiles | None = None
+    unix: str | Path | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.speed < math.inf:
@@ -61,7 +64,7 @@ class Played:
     keys: Keys
     playback: Playback
     playing: Playing
-    remark: Callable[[str], None]
+    remark: Remark
     sent: Callable[[], None]
     """Called when everybody has been sent all."""
 
@@ -94,6 +97,8 @@ def opening(options: argparse.Namespace) -> Opening:
         options.feed,
         budget,
         is_ending=options.until_end,
+        tls=options.tls,
+        unix=options.unix,
     )
     return partial(played, playing, lambda: None)
 
@@ -108,17 +113,17 @@ def _speed(text: str) -> float:
 
 
 @contextlib.asynccontextmanager
-async def played(playing: Playing, sent: Callable[[], None], remark: Callable[[str], None]) -> AsyncIterator[Played]:
+async def played(playing: Playing, sent: Callable[[], None], remark: Remark) -> AsyncIterator[Played]:
     """Serve a recording in the running loop until the block is left; `sent` is called when all is sent.
 
     Raise `ConfigError` where the file cannot be played.
     """
     from feeds.alpaca import protocol
+    from feeds.alpaca.proxy.account import Account
     from feeds.alpaca.proxy.playback import NOBODY, NoHistory, Playback, RecordedClock
     from feeds.alpaca.proxy.recording_file import looked_through
     from feeds.alpaca.proxy.server import Proxy as Server
     from feeds.alpaca.proxy.server import served
-    from feeds.alpaca.proxy.upstream import Account
 
     contents = await asyncio.to_thread(looked_through, Path(playing.path))
     if contents.first is None:
@@ -128,7 +133,7 @@ async def played(playing: Playing, sent: Callable[[], None], remark: Callable[[s
     playback = Playback(contents, clock, playing.speed)
     account, main = Account(NOBODY, protocol.DATA_URL), _main(contents, playing.feed)
     server = Server(main, account, local, clock, NoHistory(), remark, playing.budget, playing.login, playback)
-    async with served(server, playing.port) as url:
+    async with served(server, place(playing.port, playing.tls, playing.unix)) as url:
         yield Played(server, url, Keys(key=local.key, secret=local.secret), playback, playing, remark, sent)
 
 
@@ -162,7 +167,7 @@ class Player:
     def __init__(self, path: str | Path, speed: float = 1.0, **playing: object) -> None:
         settings = Playing(path, speed, **playing)  # type: ignore[arg-type]
         self._is_sent, self._over = False, threading.Event()
-        self._proxy = Proxy.serving(partial(self._opened, settings))
+        self._proxy = Proxy(opening=partial(self._opened, settings))
 
     def __enter__(self) -> Player:
         self._proxy.__enter__()
@@ -209,7 +214,7 @@ class Player:
         return self._proxy.figures()
 
     @contextlib.asynccontextmanager
-    async def _opened(self, playing: Playing, remark: Callable[[str], None]) -> AsyncIterator[Played]:
+    async def _opened(self, playing: Playing, remark: Remark) -> AsyncIterator[Played]:
         try:
             async with played(playing, self._sent, remark) as player:
                 yield player

@@ -1,4 +1,4 @@
-"""`switchback proxy --feed iex`: one connection to Alpaca's data, served to every program of this machine.
+"""`switchback proxy --feed iex`: one connection to Alpaca, served to every program of this machine.
 
 Also a context manager, `Proxy`, for notebooks and tests.
 """
@@ -10,30 +10,17 @@ import asyncio
 import contextlib
 import json
 import os
-import secrets
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypedDict
+from typing import TYPE_CHECKING
 
+from framework.app.proxy_opening import Opening, Settings, opened
 from framework.errors import ConfigError
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-    from brokers.alpaca.endpoint import Endpoint
-    from brokers.alpaca.proxy.updates import OrderUpdates
-    from feeds.alpaca.proxy.server import Proxy as Server
-    from feeds.alpaca.waits import Waits
-    from framework.config import Credentials
-    from framework.live.transport import AioHttp
-    from framework.ports import Clock
-
-Remark = Callable[[str], None]
 
 PORT = 8765
 
@@ -53,39 +40,48 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--account", choices=("paper", "live"), default="paper", help="whose order updates; default: paper"
     )
-    parser.add_argument("--record", metavar="FILE", help="keep everything that comes; what is there already stays")
-    parser.add_argument("--play", metavar="FILE", help="serve what was recorded; it needs no account and no network")
-    parser.add_argument("--speed", metavar="X", help="how fast to play: so many times as it came, or max; default: 1")
-    parser.add_argument("--wait", type=int, metavar="N", help="how many clients playing waits for; default: 1")
-    parser.add_argument("--until-end", action="store_true", help="end when all is played and sent")
-    parser.add_argument("--status", action="store_true", help="show the figures of the proxy that runs on --port")
+    parser.add_argument(
+        "--tls", nargs=2, metavar=("CERT", "KEY"), help="serve https and wss with this certificate and key (PEM files)"
+    )
+    parser.add_argument("--unix", metavar="PATH", help="serve at a socket file (mode 0600) instead of a port")
+    parser.add_argument(
+        "--status", action="store_true", help="show the figures of the proxy that runs on --port, or at --unix"
+    )
+    tape = parser.add_argument_group("record and play")
+    tape.add_argument("--record", metavar="FILE", help="keep everything that comes; what is there already stays")
+    tape.add_argument("--play", metavar="FILE", help="serve what was recorded; it needs no account and no network")
+    tape.add_argument("--speed", metavar="X", help="how fast to play: so many times as it came, or max; default: 1")
+    tape.add_argument("--wait", type=int, metavar="N", help="how many clients playing waits for; default: 1")
+    tape.add_argument("--until-end", action="store_true", help="end when all is played and sent")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Serve until interrupted. The first line on standard output is JSON: url, key, secret, pid."""
+    """Serve until interrupted. The first line on standard output is JSON: url, unix (with --unix), key, secret, pid."""
     if options.status:
-        print(_status(options.port))
+        from framework.app.proxy_status import status
+
+        print(status(options.port, options.unix))
         return 0
     if options.play is not None:
         from framework.app.player import opening
 
-        return asyncio.run(_serve(opening(options)))
+        return asyncio.run(_serve(opening(options), options.unix))
     if options.until_end or (options.speed, options.wait) != (None, None):
         raise ConfigError("--speed, --wait and --until-end are for --play FILE; name what to play, or leave them away")
-    budget = int(options.buffer * (1 << 20))
     settings = Settings(
-        options.feed, options.upstream, options.port, options.limit, budget,
-        account=options.account, record=options.record,
+        options.feed, options.upstream, options.port, options.limit, int(options.buffer * (1 << 20)),
+        account=options.account, record=options.record, tls=options.tls, unix=options.unix,
     )  # fmt: skip
-    return asyncio.run(_serve(partial(opened, settings)))
+    return asyncio.run(_serve(partial(opened, settings), options.unix))
 
 
-async def _serve(opening: Opening) -> int:
+async def _serve(opening: Opening, unix: str | None) -> int:
     async with opening(_remark) as proxy:
         running = asyncio.create_task(proxy.run())
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, running.cancel)
-        print(json.dumps({"url": proxy.url, **proxy.keys, "pid": os.getpid()}), flush=True)
+        place = {"url": proxy.url} | ({"unix": os.path.abspath(unix)} if unix else {})
+        print(json.dumps({**place, **proxy.keys, "pid": os.getpid()}), flush=True)
         with contextlib.suppress(asyncio.CancelledError):
             await running
     return 0
@@ -95,184 +91,18 @@ def _remark(text: str) -> None:
     print(f"switchback: {text}", file=sys.stderr, flush=True)
 
 
-def _status(port: int) -> str:
-    import urllib.request
-
-    from feeds.alpaca.proxy import recording_figures
-    from feeds.alpaca.proxy.figures import described, read
-
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-            text = answer.read().decode()
-            return described(read(text)) + recording_figures.described(recording_figures.read(text))
-    except (OSError, ValueError):
-        raise ConfigError(f"no proxy answers on port {port}; start one: switchback proxy, or name its --port") from None
-
-
-class Keys(TypedDict):
-    """What a local client shows."""
-
-    key: str
-    secret: str
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a proxy serves. `limit` None is what the feed's usual plan has, 0 is any; `budget` is in bytes,
-    `login` how many seconds a client has to say who it is, `record` the file in which everything that comes is kept.
-    `account` is "paper" or "live": whose order updates.
-
-    `key` and `secret` are the account's; left out, they are looked for as everywhere.
-    """
-
-    feed: str = "iex"
-    upstream: str | None = None
-    port: int = 0
-    limit: int | None = None
-    budget: int = 4 << 20
-    key: str | None = None
-    secret: str | None = None
-    waits: Waits | None = None
-    login: float = 10.0
-    account: str = "paper"
-    record: str | Path | None = None
-
-
-class Serving(Protocol):
-    """What is served; `run` is what lets it go on."""
-
-    @property
-    def server(self) -> Server: ...
-
-    @property
-    def url(self) -> str: ...
-
-    @property
-    def keys(self) -> Keys: ...
-
-    async def run(self) -> None: ...
-
-
-Opening = Callable[[Remark], contextlib.AbstractAsyncContextManager[Serving]]
-"""Serves until the block is left; what it is given is told what an operator wants to know."""
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A proxy that is served."""
-
-    server: Server
-    url: str
-    keys: Keys
-
-    async def run(self) -> None:
-        """Serve until cancelled."""
-        await self.server.run()
-
-
-@contextlib.asynccontextmanager
-async def opened(settings: Settings, remark: Remark) -> AsyncIterator[Opened]:
-    """Serve a proxy in the running loop until the block is left; raise `ConfigError` for what cannot be."""
-    from brokers.alpaca.endpoint import Endpoint
-    from feeds.address import address
-    from feeds.alpaca import protocol
-    from feeds.alpaca.plans import FREE
-    from feeds.alpaca.proxy.recorder import recorded
-    from feeds.alpaca.proxy.server import Proxy as Server
-    from feeds.alpaca.proxy.server import served
-    from feeds.alpaca.proxy.supply import Direct
-    from feeds.alpaca.proxy.upstream import Account
-    from feeds.alpaca.stream import endpoint
-    from feeds.alpaca.waits import USUAL
-    from framework.config import require_credentials
-    from framework.live.transport import PATIENCE, AioHttp
-
-    main = endpoint(settings.feed, crypto=False)
-    base_url = address(settings.upstream, protocol.DATA_URL, "--upstream")
-    given = (settings.key, settings.secret)
-    credentials = require_credentials(protocol.SERVICE, protocol.VARIABLES, given)
-    limit = (FREE.channels if settings.feed == "iex" else 0) if settings.limit is None else settings.limit
-    account, local = Account(credentials, base_url, limit, settings.waits or USUAL), local_keys()
-    clock = await _clock(base_url)
-    patience = settings.waits.retries if settings.waits else PATIENCE
-    record = None if settings.record is None else Path(settings.record)
-    async with (
-        AioHttp(protocol.NAME, clock, patience) as http,
-        recorded(Direct(clock, http, account.waits.pace), record, clock, remark, credentials.hidden) as supply,
-    ):
-        updates = _updates(settings, Endpoint(_trading(settings), credentials), local, clock, http, remark)
-        server = Server(
-            main, account, local, clock, http, remark, settings.budget, settings.login, supply, (updates,)
-        )  # fmt: skip
-        async with served(server, settings.port) as url:
-            yield Opened(server, url, {"key": local.key, "secret": local.secret})
-
-
-def _trading(settings: Settings) -> str:
-    """Return where the account is: a sandbox has everything at one address."""
-    from brokers.alpaca.endpoint import LIVE_URL, PAPER_URL
-    from feeds.address import address
-
-    return address(settings.upstream, LIVE_URL if settings.account == "live" else PAPER_URL, "--upstream")
-
-
-def _updates(
-    settings: Settings, endpoint: Endpoint, local: Credentials, clock: Clock, http: AioHttp, remark: Remark
-) -> OrderUpdates:
-    from brokers.alpaca.proxy.updates import OrderUpdates
-    from framework.live.stream import Pace
-
-    pace = settings.waits.pace if settings.waits else Pace()
-    return OrderUpdates(endpoint, local, clock, http, remark, pace, settings.login, settings.budget)
-
-
-def local_keys() -> Credentials:
-    """Return what local clients show: made up at each start, unless it was set."""
-    from feeds.alpaca.via import SERVICE, VARIABLES
-    from framework.config import Credentials, find_credentials
-
-    return find_credentials(SERVICE, VARIABLES) or Credentials("PX" + secrets.token_hex(9), secrets.token_urlsafe(24))
-
-
-async def _clock(base_url: str) -> Clock:
-    """Return the clock of what is upstream: a sandbox has its own."""
-    from framework.live.clock import WallClock
-    from framework.live.lockstep import clock_told
-    from framework.live.transport import AioHttp
-    from framework.retries import Patience
-    from framework.wire import is_on_this_machine
-
-    wall = WallClock()
-    if not is_on_this_machine(base_url):
-        return wall
-    async with AioHttp("sandbox", wall, Patience(attempts=1), limit=None) as http:
-        try:
-            return (await http.send(clock_told(base_url))).clock(wall)
-        except ConfigError:
-            return wall  # it is no sandbox, or one that is still to be started
-
-
 class Proxy:
     """The proxy as a context manager: it serves in a thread of its own until the block is left.
 
         with Proxy(upstream=sandbox.url, key=sandbox.key, secret=sandbox.secret) as proxy:
             stream = StockDataStream(proxy.key, proxy.secret, url_override=proxy.websocket + "/v2/iex")
 
-    The arguments are those of `Settings`. `remarks` are what an operator is told.
+    The arguments are those of `Settings`; or `opening` serves something else than a connection of its own. `remarks`
+    are what an operator is told.
     """
 
-    def __init__(self, feed: str = "iex", **settings: object) -> None:
-        self._begin(partial(opened, Settings(feed, **settings)))  # type: ignore[arg-type]
-
-    @classmethod
-    def serving(cls, opening: Opening) -> Proxy:
-        """Return one that serves something else than a connection of its own."""
-        made = cls.__new__(cls)
-        made._begin(opening)
-        return made
-
-    def _begin(self, opening: Opening) -> None:
-        self._opening = opening
+    def __init__(self, feed: str = "iex", *, opening: Opening | None = None, **settings: object) -> None:
+        self._opening: Opening = opening or partial(opened, Settings(feed, **settings))  # type: ignore[arg-type]
         self.remarks: list[str] = []
         self._ready = threading.Event()
         self._failure: BaseException | None = None
@@ -296,7 +126,7 @@ class Proxy:
 
     @property
     def websocket(self) -> str:
-        """The URL for streams: ws:// in place of http://."""
+        """The URL for streams: ws:// in place of http://, wss:// in place of https://."""
         return self.url.replace("http", "ws", 1)
 
     def figures(self) -> dict[str, dict[str, float]]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import queue
+import subprocess
+import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -199,3 +203,20 @@ def played(venue: Venue, *symbols: str) -> list[Any]:
     bars = [tape.ended(name, moment(end)) for name in names for end in tape.known(name, venue.market.now()).end]
     found = [(b.symbol, b.end - MINUTE, b.open, b.high, b.low, b.close, b.volume) for b in bars if b is not None]
     return sorted(found, key=lambda each: (each[1], each[0]))
+
+
+@contextmanager
+def started(
+    *words: str, program: Sequence[str] = ("-m", "framework.app.main")
+) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """Run the command in a process of its own until the block is left."""
+    command = [sys.executable, *program, "proxy", *words]
+    environment = {**os.environ, "APCA_API_KEY_ID": KEY, "APCA_API_SECRET_KEY": SECRET}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as running:
+        assert running.stdout is not None
+        try:
+            yield running, json.loads(running.stdout.readline())
+        finally:
+            running.kill()

@@ -18,6 +18,7 @@ from tape import Tape
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its dependencies warn when they are imported
+    from alpaca.common.enums import Sort
     from alpaca.common.exceptions import APIError
     from alpaca.data import requests as ask
     from alpaca.data.enums import Adjustment, DataFeed
@@ -94,6 +95,19 @@ def test_it_reads_quotes_and_trades():
         trades = client.get_stock_trades(ask.StockTradesRequest(symbol_or_symbols="SPY", **MONDAY)).data["SPY"]
         assert [trade.price for trade in trades[:4]] == [100.0, 99.0, 104.0, 101.0]
         assert (trades[0].exchange, trades[0].tape, trades[0].size) == ("V", "A", 250.0)
+
+
+def test_it_joins_pages_of_trades():
+    """Symbol by symbol and in time, however short the pages are; and from the last to the first."""
+    both = {"symbol_or_symbols": ["SPY", "IBM"], **MONDAY}
+    with stocks() as (venue, client):
+        venue.arm("short_pages", size=3, count=20)
+        found = client.get_stock_trades(ask.StockTradesRequest(**both)).data
+        assert {symbol: len(each) for symbol, each in found.items()} == {"SPY": 12, "IBM": 8}
+        for each in found.values():
+            assert [trade.timestamp for trade in each] == sorted({trade.timestamp for trade in each})
+        back = client.get_stock_trades(ask.StockTradesRequest(**both, sort=Sort.DESC)).data
+        assert [trade.id for trade in back["SPY"]] == [trade.id for trade in found["SPY"]][::-1]
 
 
 def test_it_reads_the_latest_and_snapshots():

@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
 from data_sandbox import KEY, SECRET, sandbox
-from proxy_stage import proxied
+from proxy_stage import proxied, started
 
 from feeds.alpaca.proxy.figures import METRICS, Counts, Standing, described, exposition, read
 from framework.app.main import main
 
 PRICES = {"SPY": [100.0, 101.0, 102.0]}
-
-
-@contextmanager
-def started(
-    *words: str, program: Sequence[str] = ("-m", "framework.app.main")
-) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
-    """Run the command in a process of its own until the block is left."""
-    command = [sys.executable, *program, "proxy", *words]
-    environment = {**os.environ, "APCA_API_KEY_ID": KEY, "APCA_API_SECRET_KEY": SECRET}
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as running:
-        assert running.stdout is not None
-        try:
-            yield running, json.loads(running.stdout.readline())
-        finally:
-            running.kill()
 
 
 def test_first_line_is_what_a_client_needs_and_a_signal_ends_it() -> None:

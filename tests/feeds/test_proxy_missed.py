@@ -60,7 +60,7 @@ def test_bars_are_held_until_history_has_answered() -> None:
     assert told(missed.mend({"SPY": [row(1), row(2)], "IBM": [row(2)]})) == [
         ("b", "SPY", 1), ("b", "SPY", 2), ("b", "IBM", 2), ("b", "SPY", 3),
     ]  # fmt: skip
-    assert (missed.mended, missed.is_holding) == (3, False)
+    assert (missed.mended, missed.is_holding) == ({"SPY": 2, "IBM": 1}, False)
 
 
 def test_bar_that_came_live_meanwhile_is_told_once_and_as_it_came() -> None:

@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 import requests
 from data_sandbox import LOGIN, Client
-from proxy_stage import Front, Remote, following, played, proxied
+from proxy_stage import Front, Remote, following, played, proxied, started
 from tape import OPEN
-from test_proxy_command import started
 
 from feeds import AlpacaBars
 from feeds.alpaca.line import Line

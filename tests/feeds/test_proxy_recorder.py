@@ -14,8 +14,7 @@ from typing import Any
 import msgpack
 import pytest
 from data_sandbox import KEY, SECRET, sandbox
-from proxy_stage import Front, Remote, fed, proxied
-from test_proxy_command import started
+from proxy_stage import Front, Remote, fed, proxied, started
 
 from feeds.alpaca.messages import as_msgpack
 from feeds.alpaca.proxy.frames import Splitter

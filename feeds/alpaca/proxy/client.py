@@ -40,6 +40,8 @@ class Client:
     ) -> None:
         self.conversation = conversation
         self.outbox = Outbox(codec, budget)
+        self.wants_gaps = False
+        """Whether it has asked for markers of gaps."""
         self._transport, self._counts, self._monotonic = transport, counts, monotonic
         self._loop = asyncio.get_running_loop()
         if (own := transport.get_extra_info("socket")) is not None:

@@ -26,6 +26,7 @@ class Counts:
     gaps: int = 0
     gaps_open: int = 0
     missed: int = 0
+    missed_trades: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,10 @@ METRICS = {
     "slow_clients_total": ("counter", "clients sent away because they did not read (407)"),
     "refusals_total": ("counter", "subscriptions that upstream refused"),
     "reconnects_total": ("counter", "how often the connection upstream was made anew"),
-    "gaps_total": ("counter", "times after which history was asked for missed bars"),
-    "gaps_open_total": ("counter", "times at which it did not answer"),
+    "gaps_total": ("counter", "times after which history was asked for missed bars and trades"),
+    "gaps_open_total": ("counter", "times at which bars, or trades, were not to be had from it"),
     "missed_bars_total": ("counter", "missed bars that history had"),
+    "missed_trades_total": ("counter", "missed trades that history had"),
 }
 """The kind and the meaning of each figure."""
 
@@ -67,8 +69,9 @@ def values(standing: Standing) -> Mapping[str, float]:
     counts = asdict(standing.counts)
     names = ("received", "sent", "relayed", "relay_seconds", "conflated", "slow", "refused", "reconnects")
     now = (standing.is_up, standing.clients, standing.subscriptions, standing.queued, round(standing.lag, 6))
-    then = (*(counts[name] for name in names), counts["gaps"], counts["gaps_open"], counts["missed"])
-    return dict(zip(METRICS, (*map(float, now), *map(float, then)), strict=True))
+    then = (*(counts[name] for name in names), counts["gaps"], counts["gaps_open"])
+    made_good = (counts["missed"], counts["missed_trades"])
+    return dict(zip(METRICS, map(float, (*now, *then, *made_good)), strict=True))
 
 
 def exposition(standings: Iterable[Standing]) -> str:
@@ -108,5 +111,5 @@ def _described(stream: str, each: Mapping[str, float]) -> Iterable[str]:
     yield f"  messages       {count['messages_received_total']} received, {count['messages_sent_total']} sent"
     yield f"  waiting        {count['queue_bytes']} bytes, {now:.1f} ms; on average {mean:.2f} ms"
     yield f"  conflated      {count['conflations_total']} quotes"
-    gaps = f"{count['gaps_total']}, {count['gaps_open_total']} still open, {count['missed_bars_total']} bars made good"
-    yield f"  gaps           {gaps}"
+    made_good = f"{count['missed_bars_total']} bars and {count['missed_trades_total']} trades made good"
+    yield f"  gaps           {count['gaps_total']}, {count['gaps_open_total']} still open, {made_good}"

@@ -197,6 +197,14 @@ def _packed(row: Mapping[str, Any]) -> bytes:
     return packed
 
 
+def nanoseconds(row: Mapping[str, Any]) -> int:
+    """Return a row's time in nanoseconds since 1970; what has none that can be read is as old as can be."""
+    at = row.get(TIME)
+    if isinstance(at, str):
+        at = timestamp(at)
+    return at.to_unix_nano() if isinstance(at, msgpack.Timestamp) else 0
+
+
 def timestamp(text: str) -> msgpack.Timestamp | None:
     """Return a time as MessagePack has it, None where the text is no RFC 3339."""
     found = _RFC3339.fullmatch(text)

@@ -6,15 +6,17 @@ asked when the connection is up again, and what it has comes first. Quotes and t
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+import heapq
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgpack
 
 from feeds.alpaca.protocol import NAME, BarsQuery, columns, read_page
-from feeds.alpaca.proxy.frames import TIME, Message, timestamp
+from feeds.alpaca.proxy.frames import TIME, Message, nanoseconds, timestamp
 from feeds.alpaca.subscriptions import KINDS
 from feeds.minutes import MINUTE
 from framework.errors import ProtocolError
@@ -22,6 +24,7 @@ from framework.wire import HttpRequest, HttpResponse
 
 BAR, REVISED = KINDS["bars"], KINDS["updatedBars"]
 _BARS = (BAR, REVISED)
+_MINUTE = MINUTE // timedelta(microseconds=1) * 1000
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 """History's rows of each symbol."""
@@ -75,7 +78,12 @@ class Missed:
     def lacking(self) -> Lacking | None:
         """Return what to ask history for, None where nothing can be missing."""
         symbols = tuple(sorted(self._last))
-        return Lacking(symbols, min(map(self._floor, symbols))) if symbols else None
+        return Lacking(symbols, min(map(self.since, symbols))) if symbols else None
+
+    def since(self, symbol: str) -> datetime:
+        """Return up to when nothing of a symbol is missing: its last bar, or the minute before others' last ones."""
+        last = self._last[symbol]
+        return max(last, self._heard - MINUTE) if self._heard else last
 
     def mend(self, rows: Rows) -> list[Message]:
         """Take history's answer; return what was missed, and what was held, by time."""
@@ -89,12 +97,13 @@ class Missed:
 
     def skip(self) -> list[Message]:
         """Go on without what was missed; return what was held."""
+        self._mended = set()
         return [self._told(each, start) for start, each in self._release()]
 
     @property
-    def mended(self) -> int:
-        """How many bars were missed and found the last time."""
-        return len(self._mended)
+    def mended(self) -> Counter[str]:
+        """How many bars of each symbol were missed and found the last time."""
+        return Counter(symbol for symbol, _ in self._mended)
 
     def _passes(self, message: Message) -> bool:
         if message.kind not in _BARS:
@@ -121,12 +130,7 @@ class Missed:
         return message
 
     def _is_new(self, message: Message, start: datetime) -> bool:
-        return message.symbol in self._last and start + MINUTE > self._floor(message.symbol)
-
-    def _floor(self, symbol: str) -> datetime:
-        """Return up to when nothing of a symbol is missing: its last bar, or the minute before others' last ones."""
-        last = self._last[symbol]
-        return max(last, self._heard - MINUTE) if self._heard else last
+        return message.symbol in self._last and start + MINUTE > self.since(message.symbol)
 
 
 def rows_exchange(query: BarsQuery) -> Generator[HttpRequest, HttpResponse, Rows]:
@@ -144,6 +148,19 @@ def rows_exchange(query: BarsQuery) -> Generator[HttpRequest, HttpResponse, Rows
         if token in seen:
             raise ProtocolError(NAME, "a page that points back to an earlier one; try again later", token)
         seen.add(token)
+
+
+def in_order(bars: Iterable[Message], trades: Iterable[Message]) -> list[Message]:
+    """Return what was missed and held of both by the time at which it was known: a bar comes after its trades."""
+    return [each for _, each in heapq.merge(_known(bars), _known(trades), key=lambda each: each[0])]
+
+
+def _known(messages: Iterable[Message]) -> Iterator[tuple[int, Message]]:
+    """Yield messages with the time by which they were known; what is older than one before it keeps its place."""
+    latest = 0
+    for each in messages:
+        latest = max(latest, nanoseconds(each.row()) + (_MINUTE if each.kind in _BARS else 0))
+        yield latest, each
 
 
 def _start(row: Mapping[str, Any]) -> datetime:

@@ -34,6 +34,8 @@ class Relay:
         self._splitter = Splitter()
         self.code = 0
         """The last error that the server told."""
+        self.heard_at = 0.0
+        """When anything came last, a frame or a pong, in I/O time; 0 where nothing ever did."""
 
     @property
     def stream(self) -> Stream:
@@ -59,6 +61,7 @@ class Relay:
 
     def receive(self, frame: Frame, now: float) -> tuple[Sequence[Frame], Iterable[Told | Carried]]:
         """Take a frame; what it carries comes before what it says."""
+        self.heard_at = now
         try:
             messages = self._splitter.split(frame)
         except ValueError:
@@ -83,6 +86,7 @@ class Relay:
 
     def heard(self, now: float) -> None:
         """Note a pong."""
+        self.heard_at = now
         self._line.heard(now)
 
     def silence(self, now: float, at: datetime) -> str:

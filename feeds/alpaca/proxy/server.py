@@ -1,4 +1,4 @@
-"""The proxy as its clients see it: Alpaca's data streams and its history on 127.0.0.1, under keys of its own.
+"""The proxy as its clients see it: Alpaca's data streams and its history on this machine, under keys of its own.
 
 Each stream has one connection upstream, made when somebody first logs in. History is passed on as it is,
 with the account's keys in place of the local ones, and within the account's budget of requests.
@@ -15,22 +15,25 @@ from aiohttp import web
 
 from feeds.alpaca.plans import PAID
 from feeds.alpaca.protocol import headers
+from feeds.alpaca.proxy.account import Account
 from feeds.alpaca.proxy.client import Client
 from feeds.alpaca.proxy.figures import Standing, exposition
 from feeds.alpaca.proxy.frames import Codec
 from feeds.alpaca.proxy.keys import HEADERS, is_let_in
 from feeds.alpaca.proxy.outbox import BUDGET
+from feeds.alpaca.proxy.places import Place
 from feeds.alpaca.proxy.supply import Direct, Supply
-from feeds.alpaca.proxy.upstream import Account, Upstream
+from feeds.alpaca.proxy.upstream import Upstream
 from feeds.alpaca.subscriptions import CONNECTED, ENDPOINTS, Conversation, Endpoint
 from feeds.alpaca.via import DATA
 from framework.config import Credentials
-from framework.errors import ConfigError, SwitchbackError
+from framework.errors import SwitchbackError
 from framework.ports import AsyncHttp, Clock
 from framework.sandbox.streams import is_text
 from framework.wire import HttpRequest, HttpResponse
 
-HOST = "127.0.0.1"
+GAPS = "gaps"
+"""The parameter of a stream's address with which a client asks for markers of gaps: see `markers`."""
 
 LOGIN = 10.0
 """Seconds that a client has to say who it is."""
@@ -113,7 +116,7 @@ class Proxy:
 
     def _upstream(self, endpoint: Endpoint) -> Upstream:
         if endpoint not in self._upstreams:
-            upstream = Upstream(endpoint, self.account, self._clock, self._supply, self._remark)
+            upstream = Upstream(endpoint, self.account, self._clock, self._supply, self._remark, self.budget)
             self._upstreams[endpoint] = upstream
         return self._upstreams[endpoint]
 
@@ -133,6 +136,8 @@ class Proxy:
 
     def _handler(self, endpoint: Endpoint) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.StreamResponse:
+            if request.query.get(GAPS, "0") not in ("0", "1"):
+                raise web.HTTPBadRequest(text=f"{GAPS} is 1 for markers of gaps, or 0; try ?{GAPS}=1")
             socket = web.WebSocketResponse(compress=False, timeout=1.0)
             await socket.prepare(request)
             await self._serve(endpoint, socket, request)
@@ -166,6 +171,7 @@ class Proxy:
             upstream.counts,
             self._clock.monotonic,
         )
+        client.wants_gaps = request.query.get(GAPS) == "1"
         conversation.has_room = lambda channels: upstream.board.has_room(client, channels)
         return client
 
@@ -225,18 +231,7 @@ def _once(request: HttpRequest) -> Generator[HttpRequest, HttpResponse, HttpResp
 
 
 @contextlib.asynccontextmanager
-async def served(proxy: Proxy, port: int = 0) -> AsyncIterator[str]:
-    """Serve a proxy in the running loop; yield its URL. Raise `ConfigError` where the port is taken."""
-    runner = web.AppRunner(proxy.application(), access_log=None, shutdown_timeout=0.5)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, HOST, port)
-        try:
-            await site.start()
-        except OSError as failure:
-            raise ConfigError(
-                f"port {port} cannot be served on {HOST}: {failure.strerror}; try another, or 0 for any"
-            ) from None
-        yield f"http://{HOST}:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+async def served(proxy: Proxy, place: Place = Place()) -> AsyncIterator[str]:  # noqa: B008  (it is frozen)
+    """Serve a proxy in the running loop; yield its URL. Raise `ConfigError` where it cannot be served."""
+    async with place.serving(proxy.application()) as url:
+        yield url

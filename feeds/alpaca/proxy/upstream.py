@@ -8,36 +8,38 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 
 from feeds.alpaca.line import Line, Told
 from feeds.alpaca.messages import Row
-from feeds.alpaca.protocol import TEST, BarsQuery
+from feeds.alpaca.protocol import TEST
+from feeds.alpaca.proxy.account import Account
 from feeds.alpaca.proxy.board import Board
 from feeds.alpaca.proxy.client import Client
 from feeds.alpaca.proxy.figures import Counts, Standing
-from feeds.alpaca.proxy.frames import Message
-from feeds.alpaca.proxy.missed import Lacking, Missed, Rows, rows_exchange
+from feeds.alpaca.proxy.frames import Batch, Message
+from feeds.alpaca.proxy.history import History
+from feeds.alpaca.proxy.markers import Gap, own
+from feeds.alpaca.proxy.markers import messages as messages_of
+from feeds.alpaca.proxy.mending import Mending
+from feeds.alpaca.proxy.outbox import BUDGET
+from feeds.alpaca.proxy.past_trades import most
 from feeds.alpaca.proxy.questions import PATIENCE, Questions, both
 from feeds.alpaca.proxy.relay import Carried, Relay
 from feeds.alpaca.proxy.routes import Routes
 from feeds.alpaca.proxy.supply import Supply
 from feeds.alpaca.quiet import Patience
 from feeds.alpaca.stream import Stream
-from feeds.alpaca.stream_events import Refused, Strange, TurnedAway
+from feeds.alpaca.stream_events import Refused, Strange, Subscribed, TurnedAway
 from feeds.alpaca.subscriptions import ERRORS, Endpoint, current
-from feeds.alpaca.waits import Waits
 from feeds.alpaca.wants import Channels, minus
 from feeds.minutes import Minutes
 from framework.calendar import Calendar
-from framework.config import Credentials
 from framework.errors import SwitchbackError
-from framework.live.clock import Deadline, VenueClock
-from framework.live.lockstep import clock_told
+from framework.live.clock import VenueClock, pace
 from framework.live.socket import first_to_fail
 from framework.live.stream import Frame, Link, LinkState
-from framework.model import MINUTE
 from framework.ports import Clock
 
 log = logging.getLogger("switchback.proxy")
@@ -49,24 +51,23 @@ TOGETHER = 1 << 15
 """Bytes after which what came in one turn goes out in more than one frame: some clients read none above a mebibyte."""
 
 AT_ONCE = 500
-"""Bars of history that go out as one frame at the most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Whose data they are and where from. `limit` is how many quotes and trades the plan has (0: any)."""
-
-    credentials: Credentials
-    base_url: str
-    limit: int = 0
-    waits: Waits = field(default_factory=Waits)
+"""Messages that go out as one frame at the most where many follow a break."""
 
 
 class Upstream:
-    """One endpoint of an account. Owned by the proxy's loop; `remark` is told what an operator wants to know."""
+    """One endpoint of an account. Owned by the proxy's loop; `remark` is told what an operator wants to know.
+
+    `budget` is how many bytes may wait for a client.
+    """
 
     def __init__(
-        self, endpoint: Endpoint, account: Account, clock: Clock, supply: Supply, remark: Callable[[str], None]
+        self,
+        endpoint: Endpoint,
+        account: Account,
+        clock: Clock,
+        supply: Supply,
+        remark: Callable[[str], None],
+        budget: int = BUDGET,
     ) -> None:
         self.endpoint, self.account = endpoint, account
         self.counts = Counts()
@@ -74,25 +75,25 @@ class Upstream:
         self.clients: dict[Client, None] = {}
         self.failure = 0
         """The error for which it has ended, 0 while it goes on."""
-        self._clock, self._http, self._remark = clock, supply.history(endpoint), remark
-        self._calendar = Calendar("24/7" if endpoint.is_crypto or endpoint.feed == TEST else "XNYS")
-        self._relay = Relay(Line(self._conversation(), Minutes(self._calendar)))
+        self._clock, self._remark = clock, remark
+        calendar = Calendar("24/7" if endpoint.is_crypto or endpoint.feed == TEST else "XNYS")
+        history = History(endpoint, account, calendar, clock, supply.history(endpoint), most(budget))
+        self._mending = Mending(history, clock, self.counts, lambda: self.board.union, self._tell, remark)
+        self._relay = Relay(Line(self._conversation(), Minutes(calendar)))
         self._socket = supply.wire(endpoint, self._relay, self._consume)
         self._routes: Routes[Client] = Routes()
         self._questions: Questions[Client] = Questions(self._relay.stream.has)
-        self._missed = Missed()
         self._frames: list[Frame] = []
         self._stir = asyncio.Event()
         self._turn: list[Message] = []  # what came in this turn of the loop
         self._turn_at, self._turn_size = 0.0, 0
         self._is_gathering = self._is_up = False
-        self._risen, self._rises = asyncio.Event(), 0
         self._conflated = 0  # by clients that have gone
 
     async def run(self) -> None:
         """Keep the connection until cancelled; raise what waiting cannot cure, after all clients were told."""
         try:
-            jobs = (self._socket.run(), self._speak(), self._mend())
+            jobs = (self._socket.run(), self._speak(), self._mending.run())
             await first_to_fail([asyncio.create_task(each) for each in jobs])
         except SwitchbackError:
             self.failure = self._relay.code or 402
@@ -126,7 +127,7 @@ class Upstream:
     @property
     def is_mending(self) -> bool:
         """Whether history is being asked for what was missed."""
-        return self._is_up and self._missed.is_holding and not self.failure
+        return self._is_up and self._mending.is_mending and not self.failure
 
     # What clients say
 
@@ -170,8 +171,7 @@ class Upstream:
         change, stream = self.board.change(), self._relay.stream
         self._say(stream.unsubscribe(change.less) if change.less else ())
         self._say(stream.subscribe(change.more) if change.more else ())
-        self._missed.follow(change.more.get("bars", ()), self._clock.now())
-        self._missed.keep(self.board.union.get("bars", ()))
+        self._mending.change(change)
 
     def _say(self, frames: Sequence[Frame]) -> None:
         self._frames += frames
@@ -190,7 +190,7 @@ class Upstream:
         match item:
             case Carried(messages):
                 self.counts.received += len(messages)
-                self._carry(self._missed.take(messages), item)
+                self._carry(self._mending.take(messages), item)
             case Told(events):
                 self._deliver()
                 for each in events:
@@ -223,8 +223,21 @@ class Upstream:
             for client in audience:
                 client.send(batch, at)
 
+    def _tell(self, gaps: list[Gap], messages: list[Message]) -> None:
+        """Send the markers of gaps to the clients that asked for them, and then messages to whom they concern."""
+        self._deliver()
+        now = self._clock.monotonic()
+        markers = messages_of(gaps) if any(each.wants_gaps for each in self.clients) else {}
+        for client in [each for each in self.clients if each.wants_gaps]:
+            for part in _parts(own(markers, self._routes.of(client))):
+                client.send(Batch(part), now)
+        for part in _parts(messages):
+            self._spread(part, now)
+
     def _heard(self, event: object) -> None:
         match event:
+            case Subscribed(channels):
+                self._mending.confirm(channels)
             case Refused(channels, error, code):
                 self._refused(channels, error, code)
             case TurnedAway(attempt=1):
@@ -264,72 +277,23 @@ class Upstream:
         if self._is_up:
             self._remark(f"{self.endpoint.path} is down: {lost.reason}")
         self._is_up = False
-        self._rises += 1
-        self._missed.lose()
+        quiet = self._clock.monotonic() - self._relay.heard_at if self._relay.heard_at else 0.0
+        self._mending.lose(self._clock.now() - timedelta(seconds=quiet * pace(self._clock)))
 
     def _rise(self, link: Link) -> None:
         self._is_up = True
         if link.state is LinkState.RECONNECTED:
             self.counts.reconnects += 1
         self._remark(f"{self.endpoint.path} is up")
-        self._risen.set()
-
-    # What was missed
-
-    async def _mend(self) -> None:
-        """Ask history whenever the connection is up again."""
-        while True:
-            await self._risen.wait()
-            self._risen.clear()
-            if self._missed.is_holding:
-                await self._mend_once(self._rises)
-
-    async def _mend_once(self, rises: int) -> None:
-        lacking = self._missed.lacking()
-        rows, failure = await self._rows(lacking) if lacking else ({}, "")
-        if rises != self._rises:
-            return  # it has gone down meanwhile: the next time asks for all of it
-        self.counts.gaps += lacking is not None
-        if failure:
-            self.counts.gaps_open += 1
-            self._remark(f"{self.endpoint.path}: bars may be missing, for history does not answer: {failure}")
-        messages = self._missed.skip() if failure else self._missed.mend(rows)
-        self.counts.missed += 0 if failure else self._missed.mended
-        self._deliver()
-        for at in range(0, len(messages), AT_ONCE):
-            self._spread(messages[at : at + AT_ONCE], self._clock.monotonic())
-
-    async def _rows(self, lacking: Lacking) -> tuple[Rows, str]:
-        """Return history's rows, and why there are none."""
-        if self.endpoint.feed == TEST:
-            return {}, ""  # it has no history
-        try:
-            return await self._asked(lacking), ""
-        except (SwitchbackError, TimeoutError) as error:
-            return {}, str(error) or "no answer in time"
-
-    async def _asked(self, lacking: Lacking) -> Rows:
-        async with Deadline(self._clock, self.account.waits.answer):
-            if isinstance(self._clock, VenueClock):
-                self._clock.set((await self._http.send(clock_told(self.account.base_url))).now)
-            return await self._http.send(rows_exchange(self._query(lacking)))
-
-    def _query(self, lacking: Lacking) -> BarsQuery:
-        return BarsQuery(
-            lacking.symbols,
-            MINUTE,
-            self._calendar,
-            lacking.after,
-            self._clock.now(),
-            crypto=self.endpoint.is_crypto,
-            feed=self.endpoint.feed,
-            adjustment="raw",  # as the stream's bars are
-            base_url=self.account.base_url,
-            credentials=self.account.credentials,
-        )
+        self._mending.rise()
 
     def _conversation(self) -> Stream:
         patience = self.account.waits.patience
         if isinstance(self._clock, VenueClock) and self._clock.speed is None:
             patience = Patience(patience.line, patience.handshake, data=None)
         return Stream(self.endpoint, self.account.credentials, self.account.base_url, patience=patience, is_shared=True)
+
+
+def _parts(messages: list[Message]) -> Iterator[list[Message]]:
+    for at in range(0, len(messages), AT_ONCE):
+        yield messages[at : at + AT_ONCE]
