@@ -74,9 +74,8 @@ class AlpacaVenue:
     def secrets(self) -> tuple[str, ...]:
         """Key and secret, and a proxy's. Raise `ConfigError` where they are missing."""
         endpoint = self.endpoint
-        return tuple(
-            word for each in (endpoint.credentials, endpoint.stream_credentials) for word in (each.key, each.secret)
-        )
+        pairs = dict.fromkeys((endpoint.credentials, endpoint.stream_credentials))
+        return tuple(word for each in pairs for word in (each.key, each.secret))
 
     @property
     def is_proxied(self) -> bool:

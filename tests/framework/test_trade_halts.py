@@ -13,6 +13,7 @@ from brokers import AlpacaVenue
 from feeds import AlpacaBars
 from framework import Live, run
 from framework.app.sandbox import Sandbox
+from framework.columns import moment
 from framework.live.journal import JournalReader
 from framework.live.story import Story
 from framework.sandbox.actions import Halted
@@ -53,10 +54,12 @@ class Scripted(bt.Strategy):
 
 
 class Brief(Scripted):
-    """Ends when every bar was there: a clock that runs would go on to the close."""
+    """Ends a while after the halt: a clock that runs would go on to the close."""
+
+    params = (("last", 0.0),)
 
     def next(self) -> None:
-        if [len(data) for data in self.datas] == [10, 7]:
+        if self.data.datetime[0] >= self.p.last:
             self.env.runstop()
 
 
@@ -122,8 +125,16 @@ def test_a_halt_is_in_the_journal_and_told_as_a_line(sessions: Path) -> None:
 
 def test_a_session_in_real_time_goes_on_over_a_halt() -> None:
     """On a clock that runs, instants do not wait for the symbol, and the bars after the halt are told."""
-    result = live({}, Brief, speed=600)
+    begins, ends, last = (OPEN + at * MINUTE for at in (40, 44, 47))  # it has four seconds to begin
+    tape = Tape({name: [50.0 + at for at in range(60)] for name in ("SPY", "IBM")})
+    with Sandbox(tape, halts=[Halted("IBM", begins, ends)], speed=600) as sandbox:
+        source, venue = AlpacaBars(["SPY", "IBM"], **sandbox.access), AlpacaVenue(**sandbox.access)
+        how = {"warmup": 0, "last": bt.date2num(last.replace(tzinfo=None))}
+        result = run(Brief, source=source, venue=venue, live=Live(session="h"), **how)
     assert [text for _, text in result.strategy.said if "IBM" in text] == [
         "IBM: halted (T1: news pending)", "IBM: trades again"
     ]  # fmt: skip
-    assert len(result.bars["IBM"]) == 7
+    bars = {name: map(moment, each.end) for name, each in result.bars.items()}
+    told = {name: [at for at in each if begins < at <= last] for name, each in bars.items()}
+    assert told["SPY"] == [begins + at * MINUTE for at in range(1, 8)]
+    assert told["IBM"] == [ends + at * MINUTE for at in range(1, 4)]
