@@ -166,9 +166,9 @@ class Playback:
 
     async def _lose(self, stream: str, reason: str) -> None:
         self._down.add(stream)
-        self._tell(stream, NONE)
         if stream in self._wires:
             await self._wires[stream].lose(reason)
+        self._tell(stream, NONE)
 
     async def _make(self, stream: str) -> None:
         self._made[stream] = made = self._made.get(stream, 0) + 1
