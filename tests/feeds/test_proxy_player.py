@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,7 +22,19 @@ from feeds.alpaca.line import Line
 from feeds.alpaca.messages import as_json, as_msgpack
 from feeds.alpaca.proxy.audience import Audience
 from feeds.alpaca.proxy.playback import NOBODY, Playback, RecordedClock
-from feeds.alpaca.proxy.recording import MAGIC, Framed, Lost, Made, Paged, Record, Skipped, Started, encoded
+from feeds.alpaca.proxy.recording import (
+    MAGIC,
+    Answered,
+    Asked,
+    Framed,
+    Lost,
+    Made,
+    Paged,
+    Record,
+    Skipped,
+    Started,
+    encoded,
+)
 from feeds.alpaca.proxy.recording_file import looked_through
 from feeds.alpaca.proxy.relay import Carried, Relay
 from feeds.alpaca.stream import Stream
@@ -54,12 +67,13 @@ def frame(minute: int, *symbols: str, stream: str = IEX, kind: str = "b") -> Fra
     return Framed(OPEN + timedelta(minutes=minute + 1), stream, as_msgpack(rows))
 
 
-def page(minute: int, **rows: list[int]) -> Paged:
-    """Return history's answer with some minutes of each symbol."""
+def answer(minute: int, made: int, **rows: list[int]) -> list[Record]:
+    """Return history's answer to what was missed until the line was made, with some minutes of each symbol."""
     whole = dict.fromkeys(("o", "h", "l", "v", "n", "vw"), 1)
     bars = {name: [bar(name, at) | whole for at in minutes] for name, minutes in rows.items()}
     body = as_json({"bars": bars, "next_page_token": None}).encode()
-    return Paged(OPEN + timedelta(minutes=minute + 1), IEX, BARS, body)
+    at = OPEN + timedelta(minutes=minute + 1)
+    return [Asked(at, IEX, made), Paged(at, IEX, made, BARS, body), Answered(at, IEX, made)]
 
 
 def link(kind: type[Any], minute: int, *reason: str) -> Any:
@@ -194,7 +208,7 @@ def test_what_nobody_recorded_takes_no_time(tmp_path: Path) -> None:
 
 def test_break_is_played_and_made_good_as_it_was(tmp_path: Path) -> None:
     """Bars that history had come before those that came meanwhile, of each client's own symbols."""
-    broken = [link(Lost, 1, "gone"), link(Made, 3), frame(3, "SPY", "IBM"), page(3, SPY=[0, 1, 2], IBM=[2])]
+    broken = [link(Lost, 1, "gone"), link(Made, 3), frame(3, "SPY", "IBM"), *answer(3, 2, SPY=[0, 1, 2], IBM=[2])]
     path = recording(tmp_path, frame(0, "SPY", "IBM"), *broken, frame(4, "SPY"))
     with fronted(path, wait=2) as front, front.client(bars=["SPY"]) as one, front.client(bars=["IBM"]) as two:
         assert told(one, 5) == [("SPY", minute) for minute in range(5)]
@@ -205,11 +219,29 @@ def test_break_is_played_and_made_good_as_it_was(tmp_path: Path) -> None:
         assert f"{IEX} is down: gone" in front.proxy.remarks
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_day_with_breaks_is_played_as_it_was_heard(tmp_path: Path, seed: int) -> None:
+    """Whatever breaks while it is recorded: each client hears what it would have heard then, bar for bar."""
+    chance, path, both = random.Random(seed), tmp_path / "day.recording", ["IBM", "SPY"]
+    prices = {name: [100.0 + at for at in range(30)] for name in both}
+    with proxied(prices, record=path) as front, front.client(bars=["SPY"]) as one, front.client(bars=both) as two:
+        for _ in range(30):
+            if chance.random() < 0.3:
+                front.venue.arm("drop", stream="data")
+            front.venue.step()
+        heard = [told(one, 30), sorted(told(two, 60))]
+        assert front.figures()["reconnects_total"] > 0
+    with fronted(path, wait=2) as front, front.client(bars=["SPY"]) as one, front.client(bars=both) as two:
+        assert [told(one, 30), sorted(told(two, 60))] == heard
+        assert front.figures()["gaps_open_total"] == 0
+        assert front.proxy.wait(30)
+
+
 @pytest.mark.parametrize(
     "hole",
     [
         [link(Lost, 1, "gone"), link(Made, 3)],
-        [link(Lost, 1, "gone"), link(Made, 1), link(Lost, 2, "gone again"), page(2, SPY=[1]), link(Made, 3)],
+        [link(Lost, 1, "gone"), link(Made, 1), link(Lost, 2, "gone again"), *answer(2, 1, SPY=[1]), link(Made, 3)],
         [Skipped(OPEN + timedelta(minutes=3), 7)],
     ],
 )

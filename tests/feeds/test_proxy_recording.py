@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from feeds.alpaca.proxy.recording import (
     MAGIC,
+    Answered,
+    Asked,
     Framed,
     Lost,
     Made,
@@ -38,7 +40,9 @@ RECORDS: st.SearchStrategy[Record] = st.one_of(
     st.builds(Framed, INSTANTS, STREAMS, st.text() | st.binary()),
     st.builds(Lost, INSTANTS, STREAMS, st.text()),
     st.builds(Made, INSTANTS, STREAMS),
-    st.builds(Paged, INSTANTS, STREAMS, st.text(), st.binary()),
+    st.builds(Asked, INSTANTS, STREAMS, st.integers(0, 99)),
+    st.builds(Paged, INSTANTS, STREAMS, st.integers(0, 99), st.text(), st.binary()),
+    st.builds(Answered, INSTANTS, STREAMS, st.integers(0, 99)),
     st.builds(Skipped, INSTANTS, st.integers(0, 1 << 40)),
 )
 
@@ -133,6 +137,15 @@ def test_beginning_of_another_file_is_not_taken_for_one_that_was_cut_off(head: b
             is_begun(head)
 
 
+def test_file_is_looked_through_before_it_is_played(tmp_path: Path) -> None:
+    """Which streams have anything, and from when to when."""
+    path, later = tmp_path / "a.recording", T0 + timedelta(hours=1)
+    path.write_bytes(written([Started(T0), Made(T0, "/v2/iex"), Framed(T0, "/v2/sip", "[]"), Started(later)]))
+    contents = looked_through(path)
+    assert (contents.streams, contents.first, contents.last) == ({"/v2/sip"}, T0, later)
+    assert contents.size == path.stat().st_size
+
+
 def test_two_do_not_write_into_one_file(tmp_path: Path) -> None:
     """The second is told, and the first goes on."""
     file = RecordingFile(tmp_path / "a.recording")
@@ -149,14 +162,3 @@ def test_what_cannot_be_opened_is_said(tmp_path: Path) -> None:
         looked_through(tmp_path / "none")
     with pytest.raises(ConfigError, match="cannot be written: Is a directory"):
         RecordingFile(tmp_path)
-
-
-def test_answers_of_history_belong_to_the_break_after_which_they_were_asked_for(tmp_path: Path) -> None:
-    """By stream and by how often the line had been made; what comes after another loss belongs to none."""
-    path, iex, sip = tmp_path / "a.recording", "/v2/iex", "/v2/sip"
-    one, two, late = (Paged(T0, iex, "/v2/stocks/bars", body) for body in (b"1", b"2", b"3"))
-    records = [Made(T0, iex), Lost(T0, iex, ""), Made(T0, iex), Made(T0, sip), one, two, Lost(T0, iex, ""), late]
-    path.write_bytes(written([Started(T0), *records, Framed(T0, sip, "[]")]))
-    contents = looked_through(path)
-    assert contents.pages == {(iex, 2): (one, two)}
-    assert (contents.streams, contents.first, contents.last) == ({sip}, T0, T0)

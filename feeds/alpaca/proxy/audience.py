@@ -21,9 +21,9 @@ class Audience:
         return sum(each.listening for each in self.upstreams())
 
     @property
-    def is_mending(self) -> bool:
-        """Whether what was missed is still to be sent."""
-        return any(each.is_mending for each in self.upstreams())
+    def mending(self) -> set[str]:
+        """The streams of which what was missed is still to be sent."""
+        return {each.endpoint.path for each in self.upstreams() if each.is_mending}
 
     def keeps_up(self) -> bool:
         """Return whether everything has been given to their sockets."""

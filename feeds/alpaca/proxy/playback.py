@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from feeds.alpaca.messages import Row, as_msgpack, from_msgpack
 from feeds.alpaca.plans import PAID
 from feeds.alpaca.proxy.audience import Audience
+from feeds.alpaca.proxy.mended import NONE, Answer
 from feeds.alpaca.proxy.recording import Framed, Lost, Made, Paged, Record, Skipped, Started
 from feeds.alpaca.proxy.recording_file import Contents
 from feeds.alpaca.proxy.relay import Relay
@@ -85,6 +86,7 @@ class Playback:
         self._histories: dict[str, PlayedHistory] = {}
         self._made: dict[str, int] = {}
         self._down: set[str] = set()
+        self._void: set[str] = set()  # whose history says nothing before the line is lost again
         self._base = (clock.now(), 0.0)
         self._batch = 0
 
@@ -109,8 +111,8 @@ class Playback:
         for record in self._contents.records():
             await self._turn(record, audience)
             await self._play(record)
-            if audience.is_mending:
-                await self._handed_on(lambda: not audience.is_mending)
+            if audience.mending - self._void:
+                await self._handed_on(lambda: not audience.mending - self._void)
         await self._handed_on(audience.has_all)
 
     async def _gathered(self, audience: Audience, clients: int) -> None:
@@ -164,16 +166,19 @@ class Playback:
 
     async def _lose(self, stream: str, reason: str) -> None:
         self._down.add(stream)
-        if stream in self._histories:
-            self._histories[stream].tell(())
         if stream in self._wires:
             await self._wires[stream].lose(reason)
+        self._tell(stream, NONE)
 
     async def _make(self, stream: str) -> None:
         self._made[stream] = made = self._made.get(stream, 0) + 1
-        if stream in self._histories:
-            self._histories[stream].tell(self._contents.pages.get((stream, made), ()))
+        self._tell(stream, self._contents.answers.get((stream, made), NONE))
         await self._return(stream)
+
+    def _tell(self, stream: str, answer: Answer) -> None:
+        self._void = self._void | {stream} if answer.is_void else self._void - {stream}
+        if stream in self._histories:
+            self._histories[stream].tell(answer)
 
     async def _return(self, stream: str) -> None:
         self._down.discard(stream)
@@ -212,6 +217,7 @@ class PlayedWire:
     async def lose(self, reason: str) -> None:
         """Let the line break."""
         async with self._lock:
+            self._is_down = True
             if self._server is not None:
                 self._server = None
                 self._relay.closed()
@@ -220,6 +226,7 @@ class PlayedWire:
     async def make(self) -> None:
         """Let the line be there, unless it is."""
         async with self._lock:
+            self._is_down = False
             if self._server is not None:
                 return
             keys = (NOBODY.key, NOBODY.secret)
@@ -250,11 +257,17 @@ class PlayedHistory:
 
     def __init__(self) -> None:
         self._pages: dict[str, deque[Paged]] = {}
+        self._is_heard = asyncio.Event()
+        self._is_heard.set()
 
-    def tell(self, pages: Iterable[Paged]) -> None:
-        """Answer with these from now on, each path's in their order."""
+    def tell(self, answer: Answer) -> None:
+        """Answer so from now on, each path's pages in their order; who waits for one that is void waits no more."""
+        self._is_heard.set()
+        self._is_heard = asyncio.Event()
+        if not answer.is_void:
+            self._is_heard.set()
         self._pages = {}
-        for page in pages:
+        for page in answer.pages:
             self._pages.setdefault(page.path, deque()).append(page)
 
     async def send(self, exchange: Exchange[T]) -> T:
@@ -262,10 +275,12 @@ class PlayedHistory:
         return await driven(exchange, self._page)
 
     async def _page(self, request: HttpRequest) -> HttpResponse:
-        pages = self._pages.get(urlsplit(request.url).path)
-        if not pages:
+        is_heard, pages = self._is_heard, self._pages
+        await is_heard.wait()
+        found = pages.get(urlsplit(request.url).path)
+        if not found:
             raise ConnectionLost(NAME, "it has no history of this time")
-        return HttpResponse(200, {}, _only(pages.popleft().body, request.params.get("symbols", "").split(",")))
+        return HttpResponse(200, {}, _only(found.popleft().body, request.params.get("symbols", "").split(",")))
 
 
 class NoHistory:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
-from feeds.alpaca.proxy.recording import Framed, Lost, Made, Paged, Record, Skipped, Started, encoded
+from feeds.alpaca.proxy.recording import Answered, Asked, Framed, Lost, Made, Paged, Record, Skipped, Started, encoded
 from feeds.alpaca.proxy.recording_figures import Counts, exposition
 from feeds.alpaca.proxy.recording_file import RecordingFile
 from feeds.alpaca.proxy.relay import Carried, Relay
@@ -56,6 +56,7 @@ class Recorder:
         self.counts = Counts()
         self._file, self._clock, self._remark, self._hidden, self._room = file, clock, remark, hidden, room
         self._waiting = bytearray()
+        self._made: dict[str, int] = {}
         self._messages = 0  # of those that wait
         self._writing = 0  # bytes that are being written
         self._skipped = 0
@@ -71,13 +72,26 @@ class Recorder:
             case Link(LinkState.LOST, at, reason):
                 self._put(Lost(at, stream, self._hidden(reason)), 0)
             case Link(_, at):
+                self._made[stream] = self.made(stream) + 1
                 self._put(Made(at, stream), 0)
 
-    def page(self, stream: str, request: HttpRequest, response: HttpResponse) -> None:
+    def made(self, stream: str) -> int:
+        """Return how often a stream's line has been made."""
+        return self._made.get(stream, 0)
+
+    def asked(self, stream: str, made: int) -> None:
+        """Keep that history is asked for what was missed until a line was made."""
+        self._put(Asked(self._clock.now(), stream, made), 0)
+
+    def page(self, stream: str, made: int, request: HttpRequest, response: HttpResponse) -> None:
         """Keep an answer of history's; of the request its path alone, for the rest has keys."""
         path = urlsplit(request.url).path
         if response.status == 200 and path.startswith(_HISTORY):
-            self._put(Paged(self._clock.now(), stream, path, response.body), 0)
+            self._put(Paged(self._clock.now(), stream, made, path, response.body), 0)
+
+    def answered(self, stream: str, made: int) -> None:
+        """Keep that history has said what it will."""
+        self._put(Answered(self._clock.now(), stream, made), 0)
 
     async def run(self) -> None:
         """Write now and then until `stop`, and once more then."""
@@ -112,7 +126,7 @@ class Recorder:
         self._writing = 0
 
     def _put(self, record: Record, messages: int) -> None:
-        if self._has_room:
+        if self._has_room or not isinstance(record, Framed | Paged):  # the others are few, and say what all is about
             self._waiting += encoded(record)
             self._messages += messages
         else:
@@ -182,10 +196,15 @@ class _RecordedHttp:
     stream: str
 
     async def send(self, exchange: Exchange[T]) -> T:
-        """Drive an exchange, and keep each answer."""
-        return await self.http.send(self._kept(exchange))
+        """Drive an exchange, and keep each answer and that it is over, however it ends."""
+        made = self.recorder.made(self.stream)
+        self.recorder.asked(self.stream, made)
+        try:
+            return await self.http.send(self._kept(exchange, made))
+        finally:
+            self.recorder.answered(self.stream, made)
 
-    def _kept(self, exchange: Exchange[T]) -> Exchange[T]:
+    def _kept(self, exchange: Exchange[T], made: int) -> Exchange[T]:
         try:
             request = next(exchange)
             while True:
@@ -194,7 +213,7 @@ class _RecordedHttp:
                 except ConnectionLost as error:
                     request = exchange.throw(error)
                 else:
-                    self.recorder.page(self.stream, request, response)
+                    self.recorder.page(self.stream, made, request, response)
                     request = exchange.send(response)
         except StopIteration as end:
             result: T = end.value

@@ -7,11 +7,14 @@ ever added to. The first two values of each are its kind and its time, in micros
     ["frame", at, stream, frame]         a frame's messages of channels: bytes are MessagePack, text is JSON
     ["lost", at, stream, reason]         the line of a stream broke, or an attempt at it failed
     ["made", at, stream]                 it is there (again)
-    ["page", at, stream, path, body]     an answer of history's to what was missed over a break: JSON
+    ["asked", at, stream, made]          history is asked for what was missed until the line was made so many times
+    ["page", at, stream, made, path, body]   a part of its answer: the path that was asked, and the JSON that came
+    ["answered", at, stream, made]       that is all that it said, or would say
     ["skipped", at, count]               so many messages could not be written: the disk was full, say
 
-A stream is its path, such as /v2/iex. Logins, keys and what is said about subscriptions are never in it. A record
-is whole or it is the last one and cut off: what was written when the machine or the process died.
+A stream is its path, such as /v2/iex; how often its line was made is counted from the last start. Logins, keys and
+what is said about subscriptions are never in it. A record is whole or it is the last one and cut off: what was
+written when the machine or the process died.
 """
 
 from __future__ import annotations
@@ -72,13 +75,32 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Paged:
-    """An answer of history's, to what a stream had missed: the path that was asked, and the JSON that came."""
+class Asked:
+    """History is asked for what was missed until the line was `made` for so many times since the start."""
 
     at: datetime
     stream: str
+    made: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paged:
+    """A part of its answer: the path that was asked, and the JSON that came."""
+
+    at: datetime
+    stream: str
+    made: int
     path: str
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """That is all that it said, or would say."""
+
+    at: datetime
+    stream: str
+    made: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +111,16 @@ class Skipped:
     count: int
 
 
-Record = Started | Framed | Lost | Made | Paged | Skipped
+Record = Started | Framed | Lost | Made | Asked | Paged | Answered | Skipped
 
 _KINDS: dict[str, tuple[type[Any], tuple[type[Any] | UnionType, ...]]] = {
     "start": (Started, ()),
     "frame": (Framed, (str, str | bytes)),
     "lost": (Lost, (str, str)),
     "made": (Made, (str,)),
-    "page": (Paged, (str, str, bytes)),
+    "asked": (Asked, (str, int)),
+    "page": (Paged, (str, int, str, bytes)),
+    "answered": (Answered, (str, int)),
     "skipped": (Skipped, (int,)),
 }
 """What makes a record of each kind, and what it is made of."""
@@ -121,8 +145,12 @@ def _values(record: Record) -> tuple[Any, ...]:
             return "lost", at, stream, reason.encode(errors="replace").decode()  # it may quote anything
         case Made(_, stream):
             return "made", at, stream
-        case Paged(_, stream, path, body):
-            return "page", at, stream, path, body
+        case Asked(_, stream, made):
+            return "asked", at, stream, made
+        case Paged(_, stream, made, path, body):
+            return "page", at, stream, made, path, body
+        case Answered(_, stream, made):
+            return "answered", at, stream, made
         case Skipped(_, count):
             return "skipped", at, count
         case Started():

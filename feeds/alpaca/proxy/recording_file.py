@@ -10,17 +10,13 @@ from io import FileIO
 from pathlib import Path
 from typing import IO
 
+from feeds.alpaca.proxy.mended import Answer, Break, Mended
 from feeds.alpaca.proxy.recording import (
     MAGIC,
     Framed,
-    Lost,
-    Made,
     NoRecording,
-    Paged,
     Reader,
     Record,
-    Skipped,
-    Started,
     is_begun,
 )
 from framework.errors import ConfigError
@@ -38,8 +34,7 @@ class Contents:
     """What a look through a file has found.
 
     `size` is in bytes and up to the end of the last whole record, `streams` are those that have frames, `first`
-    and `last` the times of the first and last record. `pages` is what history had to say of each stream's
-    break: by the stream, and by how many times its line had been made when it was asked.
+    and `last` the times of the first and last record, `answers` what history said of each break.
     """
 
     path: Path
@@ -47,7 +42,7 @@ class Contents:
     streams: frozenset[str]
     first: datetime | None
     last: datetime | None
-    pages: Mapping[tuple[str, int], tuple[Paged, ...]] = field(repr=False)
+    answers: Mapping[Break, Answer] = field(repr=False)
 
     def records(self) -> Iterator[Record]:
         """Yield all records, those that were added since left out."""
@@ -58,29 +53,6 @@ class Contents:
             while left > 0 and (piece := file.read(min(PIECE, left))):
                 left -= len(piece)
                 yield from reader.feed(piece)
-
-
-class Pages:
-    """Sorts history's answers by the break that they are for. `found` is as `Contents.pages`."""
-
-    def __init__(self) -> None:
-        self.found: dict[tuple[str, int], tuple[Paged, ...]] = {}
-        self._made: dict[str, int] = {}
-        self._open: set[str] = set()
-
-    def take(self, record: Record) -> None:
-        """Take the next record."""
-        match record:
-            case Made(_, stream):
-                self._made[stream] = self._made.get(stream, 0) + 1
-                self._open.add(stream)
-            case Lost(_, stream, _):
-                self._open.discard(stream)
-            case Paged(_, stream) if stream in self._open:
-                place = (stream, self._made[stream])
-                self.found[place] = (*self.found.get(place, ()), record)
-            case Started() | Skipped():
-                self._open.clear()
 
 
 def looked_through(path: Path) -> Contents:
@@ -97,19 +69,19 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _contents(path: Path, file: Binary) -> Contents:
-    streams, pages, reader = set[str](), Pages(), Reader()
+    streams, mended, reader = set[str](), Mended(), Reader()
     first = last = None
     try:
         if not is_begun(file.read(len(MAGIC))):
             return Contents(path, 0, frozenset(), None, None, {})
         for record in _whole(file, reader):
             first, last = first or record.at, record.at
-            pages.take(record)
+            mended.take(record)
             if isinstance(record, Framed):
                 streams.add(record.stream)
     except NoRecording as fault:
         raise ConfigError(f"{path} is {fault}; name another file") from None
-    return Contents(path, reader.end, frozenset(streams), first, last, pages.found)
+    return Contents(path, reader.end, frozenset(streams), first, last, mended.answers)
 
 
 def _whole(file: Binary, reader: Reader) -> Iterator[Record]:
