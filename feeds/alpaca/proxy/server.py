@@ -63,6 +63,7 @@ class Proxy:
         self._clock, self._http, self._remark = clock, http, remark
         self._upstreams: dict[Endpoint, Upstream] = {}
         self._tasks: dict[Endpoint, asyncio.Task[None]] = {}
+        self._upstream(main)  # its calendar takes a while to make: who is told that it is served is answered at once
 
     def application(self) -> web.Application:
         """Return every path there is."""
