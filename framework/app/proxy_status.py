@@ -10,8 +10,8 @@ from framework.errors import ConfigError
 
 HOST = "127.0.0.1"
 
-PATIENCE = 5.0
-"""Seconds for an answer from this machine."""
+PATIENCE = 30.0
+"""Seconds for an answer: a machine may be busy, and where nobody listens it is known at once."""
 
 
 class _AtFile(http.client.HTTPConnection):

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tape import OPEN
 
@@ -22,6 +22,8 @@ from feeds.alpaca.proxy.missed import Lacking
 from feeds.alpaca.subscriptions import ENDPOINTS
 from feeds.alpaca.wants import Channels
 from framework.live.clock import VirtualClock
+
+SLOW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 WANTED: Channels = {"bars": frozenset({"SPY"}), "trades": frozenset({"SPY"}), "quotes": frozenset({"SPY"})}
 
@@ -154,6 +156,7 @@ def test_more_trades_than_are_held_do_not_wait_for_history() -> None:
     assert "more than 2 came before history had answered" in stage.remarks[0]
 
 
+@SLOW
 @example(["lose", "rise", "lose", "rise", "lose", "answer"])  # an answer that comes while it is down again
 @given(st.lists(st.sampled_from(["lose", "rise", "answer", "fail"]), max_size=20))
 def test_what_is_marked_as_filled_is_filled(turns: list[str]) -> None:
@@ -199,6 +202,7 @@ def channels(pairs: set[tuple[str, str]]) -> Channels:
     return {name: frozenset(symbol for own, symbol in pairs if own == name) for name, _ in pairs}
 
 
+@SLOW
 @given(PAIRS, PAIRS)
 def test_markers_are_of_a_clients_own_list(all_pairs: set[tuple[str, str]], own_pairs: set[tuple[str, str]]) -> None:
     """One of each channel and symbol in it, whatever the others have."""

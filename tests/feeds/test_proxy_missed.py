@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tape import OPEN
 
@@ -96,6 +96,7 @@ def test_symbol_that_joins_late_is_sent_nothing_from_before() -> None:
     assert missed.lacking() == Lacking(("SPY",), at(3))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sets(st.tuples(st.sampled_from(SYMBOLS), st.integers(1, 9))), st.integers(1, 9), st.integers(1, 9))
 def test_whatever_is_lost_each_bar_comes_once_and_in_order(bars: set[tuple[str, int]], down: int, up: int) -> None:
     """A line that is down from one minute to another: what follows is every bar of the tape, as if it had held."""

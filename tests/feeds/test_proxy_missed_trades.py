@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tape import OPEN
 
@@ -151,6 +151,7 @@ def test_bar_comes_after_the_trades_it_is_made_of() -> None:
 MADE = st.lists(st.tuples(st.sampled_from(SYMBOLS), st.integers(1, 40), st.integers(1, 3)), unique=True, max_size=60)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(MADE, st.lists(st.integers(1, 40), min_size=2, max_size=6, unique=True), st.integers(1, 8))
 def test_whatever_is_lost_each_trade_comes_once_and_in_order(
     made: list[tuple[str, int, int]], turns: list[int], late: int

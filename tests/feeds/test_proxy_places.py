@@ -258,12 +258,12 @@ def test_first_line_says_how_it_is_served(short: Path, tmp_path: Path, capsys: p
             assert (first["url"], first["unix"]) == ("http://localhost", str(path))
             assert main(["proxy", "--status", "--unix", str(path)]) == 0
             running.send_signal(signal.SIGTERM)
-            assert running.wait(10) == 0
+            assert running.wait(60) == 0
             assert not path.exists()
         with started("--tls", certificate, key, "--port", "0", "--upstream", venue.url) as (running, first):
             assert first["url"].startswith("https://127.0.0.1:")
             assert main(["proxy", "--status", "--port", first["url"].rpartition(":")[2]]) == 0
             running.send_signal(signal.SIGTERM)
-            assert running.wait(10) == 0
+            assert running.wait(60) == 0
     assert main(["proxy", "--status", "--unix", str(path)]) == 2
     assert f"no proxy answers at {path}; start one" in capsys.readouterr().err

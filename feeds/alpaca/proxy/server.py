@@ -78,6 +78,7 @@ class Proxy:
         self._supply = supply or Direct(clock, http, account.waits.pace)
         self._upstreams: dict[Endpoint, Upstream] = {}
         self._tasks: dict[Endpoint, asyncio.Task[None]] = {}
+        self._upstream(main)  # its calendar takes a while to make: who is told that it is served is answered at once
 
     def application(self) -> web.Application:
         """Return every path there is."""
