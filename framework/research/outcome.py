@@ -59,6 +59,15 @@ class Sweep:
         )
 
     @cached_property
+    def returns(self) -> pd.DataFrame:
+        """Daily returns by exchange day as fractions: a column a run, by the number of its row; failed runs have none.
+
+        A day that is in some runs and not in another (its warm-up lasted longer) is 0 in that one: it held nothing.
+        """
+        made = {number: each.returns() for number, each in enumerate(self.rows) if not each.error}
+        return pd.DataFrame(made).fillna(0.0) if made else pd.DataFrame()
+
+    @cached_property
     def digest(self) -> str:
         """32 hexadecimal digits that tell the table, but for its `seconds`: the same wherever the runs were made."""
         told = "\n".join(
