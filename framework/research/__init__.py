@@ -1,6 +1,7 @@
-"""From one backtest to thousands: `sweep` runs a strategy once for each set of parameters.
+"""From one backtest to thousands: `sweep` runs a strategy once for each set of parameters, `walk_forward` chooses among
+them on the past and tries the choice on what came next.
 
-    from framework.research import sweep
+    from framework.research import sweep, walk_forward
 
 What is offered here is loaded when it is first asked for.
 """
@@ -13,10 +14,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from framework.research.outcome import Sweep
     from framework.research.sweeping import sweep
+    from framework.research.walked import WalkForward
+    from framework.research.walking import walk_forward
 
-__all__ = ["Sweep", "sweep"]
+__all__ = ["Sweep", "WalkForward", "sweep", "walk_forward"]
 
-_WHERE = {"Sweep": "framework.research.outcome", "sweep": "framework.research.sweeping"}
+_WHERE = {
+    "Sweep": "framework.research.outcome",
+    "WalkForward": "framework.research.walked",
+    "sweep": "framework.research.sweeping",
+    "walk_forward": "framework.research.walking",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -27,10 +27,18 @@ KEYS = tuple(key for group in FIGURES.values() for key, _, _ in group)
 _SHOWN = ("total_return", "sharpe", "max_drawdown", "trades")
 
 
-def figure(name: str) -> str:
-    """Return a figure's name; raise `ConfigError` where there is none such."""
+def figure(name: str, asked: str = "by") -> str:
+    """Return a figure's name; raise `ConfigError`, naming the keyword it was `asked` with, where there is none such."""
     if name not in (*KEYS, "fills"):
-        raise ConfigError(f"by={name!r} is no figure{nearest(name, KEYS)}; such as sharpe, total_return, final_equity")
+        hint = nearest(name, KEYS)
+        raise ConfigError(f"{asked}={name!r} is no figure{hint}; such as sharpe, total_return, final_equity")
+    return name
+
+
+def objective_of(name: str) -> str:
+    """Return the name of a figure that may be great or small; raise `ConfigError` where it is none, or a time."""
+    if figure(name, "objective") in ("start", "end"):
+        raise ConfigError(f"objective={name!r} is a time, the same of all; try sharpe, total_return or final_equity")
     return name
 
 

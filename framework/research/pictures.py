@@ -15,7 +15,7 @@ from framework.panels import GREY, INK, style
 from framework.picture import Picture
 from framework.research.outcome import Sweep, figure
 
-_LABELS = {key: label for group in FIGURES.values() for key, label, _ in group} | {"fills": "Fills"}
+LABELS = {key: label for group in FIGURES.values() for key, label, _ in group} | {"fills": "Fills"}
 _COLOURS = matplotlib.colormaps["viridis"]
 _LINE = "#2a7f9e"
 _MOST_TICKS = 12
@@ -34,7 +34,7 @@ def picture(sweep: Sweep, by: str, over: str | Sequence[str] | None) -> Picture:
     rest = len(sweep.parameters) - len(names)
     median = f", median over {', '.join(each for each in sweep.parameters if each not in names)}" if rest else ""
     ax.set_title(
-        f"{sweep.job.strategy.__name__}: {_LABELS[by]}{median}", loc="left", color=INK, fontsize=11, parse_math=False
+        f"{sweep.job.strategy.__name__}: {LABELS[by]}{median}", loc="left", color=INK, fontsize=11, parse_math=False
     )
     if len(names) == 2:
         ax.set_ylabel(names[0], color=GREY, parse_math=False)
