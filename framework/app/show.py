@@ -52,6 +52,7 @@ def sweep(found: Sweep, by: str, *, smallest: bool, top: int) -> None:
     console.print(f"[bold]{found.title}[/], the best by {by}", highlight=False)
     if errors := [each.error for each in found.rows if each.error]:
         console.print(f"the first error: {errors[0]}", style="red", highlight=False, markup=False)
+    console.print(str(found.deflated(by, smallest=smallest)), highlight=False, markup=False, soft_wrap=True)
     console.print(ranks(found, by, smallest=smallest, top=top))
 
 

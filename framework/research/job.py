@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from framework.calendar import Calendar
 from framework.research.grid import Parameters
 from framework.research.held import HeldBars, HeldSignals
 from framework.research.rows import failed, row_of
@@ -39,6 +40,11 @@ class Job:
     sets: Sequence[Parameters]
     spans: Sequence[Span] = ()
     code: str = ""
+
+    @property
+    def calendar(self) -> Calendar:
+        """The calendar whose days `Result.returns` has: that of the first source of bars."""
+        return next(each.calendar for each in self.source if isinstance(each, HeldBars))
 
     def result(self, number: int) -> Result:
         """Make a run: `run` itself, over the bars that were loaded."""

@@ -14,7 +14,9 @@ import pandas as pd
 from framework.errors import ConfigError, nearest
 from framework.figures import FIGURES
 from framework.research.job import Job
+from framework.research.overfitting import Deflated, deflated
 from framework.research.rows import Row, row, row_of
+from framework.stats import days_a_year
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -108,6 +110,15 @@ class Sweep:
             failed = next((each.error for each in self.rows if each.error), "no run has it; try total_return")
             raise ConfigError(f"there is no best run by {by}: {failed}")
         return known.sort_values(by, ascending=smallest, kind="stable")
+
+    def deflated(self, by: str = "sharpe", *, smallest: bool = False, trials: float | None = None) -> Deflated:
+        """Return what the best run is worth, considering how many were tried: the best of many looks good on noise too.
+
+        `trials` is how many independent ones they count for: all, unless given. Prints as a line. Raise `ConfigError`
+        where there is no best run.
+        """
+        number = int(self.ranked(by, smallest=smallest).index[0])
+        return deflated(self.returns, number, days_a_year(self.job.calendar), trials)
 
     def plot(self, by: str = "sharpe", over: str | Sequence[str] | None = None) -> Figure:
         """Draw a figure over one parameter as a line, over two as a heat map.

@@ -17,6 +17,7 @@ from framework.calendar import Calendar
 from framework.errors import ConfigError
 from framework.figures import Stats
 from framework.research.outcome import KEYS, Sweep
+from framework.research.overfitting import moments
 from framework.research.rows import Row
 from framework.research.windows import Window
 
@@ -114,6 +115,15 @@ class WalkForward:
         windows' own. What cannot be told of windows joined (Sortino can, the holding time cannot) is NaN, a dash.
         """
         return Stats(dict.fromkeys(KEYS, math.nan) | self._account() | self._trades())
+
+    @property
+    def probability(self) -> float:
+        """How probable it is that the true Sharpe ratio of the joined test parts is above 0, as a fraction.
+
+        The probabilistic Sharpe ratio of `returns`: nothing was chosen by these days, so that there is nothing to
+        deflate. What a window chose is deflated by `steps[number].train.deflated()`.
+        """
+        return moments(self.returns).probability()
 
     def result(self, number: int) -> Result:
         """Make the test run of a window again, and return its whole `Result`; raise `ConfigError` without one."""

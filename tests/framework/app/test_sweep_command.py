@@ -33,6 +33,7 @@ def test_the_best_rows_are_shown_and_the_table_is_written(capsys: pytest.Capture
     shown = capsys.readouterr().out.splitlines()
     best = found.ranked("final_equity").iloc[0]
     assert "SmaCross, 6 runs, the best by final_equity" in shown
+    assert str(found.deflated("final_equity")) in shown
     assert shown[-2].split()[:3] == [str(best["fast"]), str(best["slow"]), f"{best['final_equity']:,.2f}"]
     assert (tmp_path / "map.png").stat().st_size > 1000
 

@@ -21,6 +21,7 @@ from framework.calendar import Calendar
 from framework.columns import Columns
 from framework.errors import ConfigError
 from framework.model import Timeframe
+from framework.research.overfitting import moments
 from framework.research.rows import row, row_of
 from framework.research.walked import Step
 from framework.result import Result
@@ -93,6 +94,12 @@ def test_figures_of_the_joined_parts(found: WalkForward) -> None:
     assert found.stats["average_trade"] == pytest.approx(trades["pnl"].mean())
     assert found.stats.written("holding_time") == "–"
     assert "Sharpe ratio" in repr(found.stats)
+
+
+def test_the_test_parts_are_told_how_probable_they_are(found: WalkForward) -> None:
+    """The probabilistic Sharpe ratio of all their days together."""
+    assert found.probability == moments(found.returns).probability()
+    assert 0 < found.probability < 1
 
 
 def test_the_smallest_may_be_the_best() -> None:
