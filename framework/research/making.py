@@ -9,7 +9,7 @@ import backtrader as bt
 
 from framework.errors import ConfigError
 from framework.page import PathLike
-from framework.research.executors import Executor, InProcess
+from framework.research.executors import Executor, InProcess, Rows
 from framework.research.grid import Parameters
 from framework.research.held import HeldBars, HeldSignals, Ruled
 from framework.research.job import Job, Span
@@ -95,16 +95,25 @@ def fill(
     for number, key in enumerate(keys()):
         by_key.setdefault(key, []).append(number)
     with opened(store) as place:
-        _stored(rows, job, executor, place, by_key)
+        once(rows, place, by_key, lambda left: executor.rows(job, left), job.strategy, job.sets)
 
 
-def _stored(
-    rows: dict[int, str], job: Job, executor: Executor, store: Store, by_key: Mapping[str, Sequence[int]]
+def once(
+    rows: dict[int, str],
+    store: Store | None,
+    by_key: Mapping[str, Sequence[int]],
+    make: Rows,
+    strategy: type[bt.Strategy],
+    sets: Sequence[Parameters],
 ) -> None:
-    for key, text in store.found(by_key).items():
-        rows.update(dict.fromkeys(by_key[key], text))
+    """Put the rows of these runs into `rows`: from the store where they are in it, else made, each key once."""
+    if store is not None:
+        for key, text in store.found(by_key).items():
+            rows.update(dict.fromkeys(by_key[key], text))
     key_of = {numbers[0]: key for key, numbers in by_key.items() if numbers[0] not in rows}
-    for number, text in executor.rows(job, list(key_of)):
+    if not key_of:
+        return
+    for number, text in make(list(key_of)):
         rows.update(dict.fromkeys(by_key[key_of[number]], text))
-        if not row(text).error:
-            store.keep(key_of[number], job.strategy.__name__, repr(dict(job.sets[number])), text)
+        if store is not None and not row(text).error:
+            store.keep(key_of[number], strategy.__name__, repr(dict(sets[number])), text)

@@ -137,7 +137,7 @@ class Sweep:
         return self._column(parameter)
 
     def _column(self, parameter: str) -> str:
-        return f"p.{parameter}" if parameter in (*KEYS, "fills", "error", "seconds") else parameter
+        return f"p.{parameter}" if parameter in (*KEYS, "fills", "met", "error", "seconds") else parameter
 
     def _values(self, params: Any, found: Row) -> dict[str, Any]:
         swept = {self._column(name): params[name] for name in self.parameters}
