@@ -120,14 +120,19 @@ class Sweep:
         number = int(self.ranked(by, smallest=smallest).index[0])
         return deflated(self.returns, number, days_a_year(self.job.calendar), trials)
 
-    def plot(self, by: str = "sharpe", over: str | Sequence[str] | None = None) -> Figure:
+    def plot(self, by: str = "sharpe", over: str | Sequence[str] | None = None, *, kind: str | None = None) -> Figure:
         """Draw a figure over one parameter as a line, over two as a heat map.
 
-        `over` names them where more were swept: the median over the others is drawn. Raise `ConfigError`.
+        `over` names them where more were swept: the median over the others is drawn. kind="parallel" draws all of them,
+        an axis each, and a line a run in the colour of its figure; "grid" is the other one. Raise `ConfigError`.
         """
+        from framework.research.parallel import parallel
         from framework.research.pictures import picture
 
-        return picture(self, by, over)
+        if kind not in (None, "grid", "parallel"):
+            hint = nearest(str(kind), ("grid", "parallel"))
+            raise ConfigError(f"kind={kind!r} is no kind of picture{hint}; say grid or parallel")
+        return (parallel if kind == "parallel" else picture)(self, by, over)
 
     def column(self, parameter: str) -> str:
         """Return the name of a parameter's column."""

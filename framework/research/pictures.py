@@ -50,7 +50,9 @@ def _names(sweep: Sweep, over: str | Sequence[str] | None) -> list[str]:
         names = varying or list(sweep.parameters[:1])
     if len(names) not in (1, 2) or len(set(names)) < len(names):
         known = ", ".join(sweep.parameters)
-        raise ConfigError(f"a picture is over one parameter or two, not {len(names)}; say over=(...), of {known}")
+        raise ConfigError(
+            f'a picture is over one parameter or two, not {len(names)}; say over=(...), of {known}, or kind="parallel"'
+        )
     return names
 
 
@@ -64,11 +66,12 @@ def _values(table: pd.DataFrame, by: str, columns: list[str]) -> pd.Series:
     if not pd.api.types.is_numeric_dtype(numbers):
         raise ConfigError(f"by={by!r} is a time, not a number; try sharpe, total_return or final_equity")
     shown = numbers.astype(float).where(np.isfinite(numbers.astype(float)))
-    keys = [pd.Categorical(map(_label, table[each]), list(dict.fromkeys(map(_label, table[each])))) for each in columns]
+    keys = [pd.Categorical(map(label, table[each]), list(dict.fromkeys(map(label, table[each])))) for each in columns]
     return shown.groupby(keys, observed=False).median()
 
 
-def _label(value: Any) -> str:
+def label(value: Any) -> str:
+    """Return a parameter's value as a picture shows it."""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -17,6 +17,8 @@ from framework.research.outcome import Sweep
 from framework.research.overfitting import Deflated
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from framework.result import Result
 
 
@@ -72,6 +74,12 @@ class Search(Sweep):
     def deflated(self, by: str | None = None, *, smallest: bool | None = None, trials: float | None = None) -> Deflated:
         """Return what the best trial is worth, considering how many parameter sets were tried; see `Sweep.deflated`."""
         return super().deflated(*self._by(by), smallest=self._smallest(by, smallest), trials=trials)
+
+    def plot(
+        self, by: str | None = None, over: str | Sequence[str] | None = None, *, kind: str | None = None
+    ) -> Figure:
+        """Draw the trials as a `Sweep` does, by the first objective and with parallel axes unless said otherwise."""
+        return super().plot(*self._by(by), over, kind=kind or "parallel")
 
     @property
     def title(self) -> str:
