@@ -100,13 +100,14 @@ def _values(text: str, values: str, default: Any) -> list[Any]:
 
 def _range(text: str, values: str) -> list[Any]:
     """Return what lies from the first number on, below the second; in decimals, so that 0.1:0.4:0.1 is three."""
+    import math
     from decimal import Decimal, InvalidOperation
 
     try:
         first, end, step = (
             Decimal(each.strip()) for each in (values if values.count(":") == 2 else values + ":1").split(":")
         )
-        count = int(-((first - end) // step)) if step else 0
+        count = math.ceil((end - first) / step) if step else 0  # `//` of decimals rounds towards 0
     except (InvalidOperation, ValueError, OverflowError):
         raise ConfigError(f"-g {text}: a range is three numbers, such as 5:105:5") from None
     if not 0 < count <= 10_000_000:
