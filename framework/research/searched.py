@@ -57,19 +57,19 @@ class Search(Sweep):
         known = {at: signs * values for at, values in self._values_met() if values is not None}
         best = [at for at, each in known.items() if not any(_beats(other, each) for other in known.values())]
         table = self.table.loc[sorted(best, key=lambda at: tuple(known[at]))]
-        return table[~table[[self.column(each) for each in self.parameters]].astype(str).duplicated()]
+        return self._once(table)
 
     def best(self, by: str | None = None, *, smallest: bool | None = None) -> Result:
         """Return the trial that is best by the first objective, or by another figure, as a whole `Result`."""
         return super().best(*self._by(by), smallest=self._smallest(by, smallest))
 
     def ranked(self, by: str | None = None, *, smallest: bool | None = None) -> pd.DataFrame:
-        """Return the table of the trials that meet the constraints, the best first, as `best` has it."""
+        """Return the table of the trials that meet the constraints, the best first; a parameter set once."""
         found = super().ranked(*self._by(by), smallest=self._smallest(by, smallest))
         found = found[found["met"]]
         if found.empty:
             raise ConfigError(f"none of {len(self)} trials meets the constraints; loosen them, or try more")
-        return found
+        return self._once(found)
 
     def deflated(self, by: str | None = None, *, smallest: bool | None = None, trials: float | None = None) -> Deflated:
         """Return what the best trial is worth, considering how many parameter sets were tried; see `Sweep.deflated`."""
@@ -85,6 +85,9 @@ class Search(Sweep):
     def title(self) -> str:
         """One line: the strategy, how many trials, how many failed."""
         return super().title.replace(" runs", " trials")
+
+    def _once(self, table: pd.DataFrame) -> pd.DataFrame:
+        return table[~table[[self.column(each) for each in self.parameters]].astype(str).duplicated()]
 
     def _by(self, by: str | None) -> tuple[str]:
         return (by or next(iter(self.goals)),)
