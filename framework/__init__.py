@@ -15,19 +15,27 @@ if TYPE_CHECKING:
     from framework.live.limits import Limits
     from framework.live.settings import Live
     from framework.research.outcome import Sweep
+    from framework.research.searched import Search
+    from framework.research.searching import search
     from framework.research.sweeping import sweep
+    from framework.research.walked import WalkForward
+    from framework.research.walking import walk_forward
     from framework.result import Result
     from framework.runner import run
 
-__all__ = ["Limits", "Live", "Result", "Sweep", "run", "sweep"]
+__all__ = ["Limits", "Live", "Result", "Search", "Sweep", "WalkForward", "run", "search", "sweep", "walk_forward"]
 
 _WHERE = {
     "Limits": "framework.live.limits",
     "Live": "framework.live.settings",
     "Result": "framework.result",
+    "Search": "framework.research.searched",
     "Sweep": "framework.research.outcome",
+    "WalkForward": "framework.research.walked",
     "run": "framework.runner",
+    "search": "framework.research.searching",
     "sweep": "framework.research.sweeping",
+    "walk_forward": "framework.research.walking",
 }
 
 

@@ -15,6 +15,8 @@ COMMANDS = {
     "demo": "backtest a scalper over sample bars, then trade a day of them live; no account",
     "backtest": "run a strategy over bars",
     "sweep": "run a strategy over bars once for each set of parameters",
+    "search": "look for good parameters in a space that is too large for a sweep",
+    "walk": "choose parameters on the past and try them on what came next, window after window",
     "doctor": "check what a live start needs, yes or no per line",
     "live": "trade a strategy: on a sandbox, on paper, or with real money",
     "halt": "let no session open a position any more; with --flatten, close what they hold",

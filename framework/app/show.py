@@ -18,6 +18,10 @@ from framework.result import Result
 
 if TYPE_CHECKING:
     from framework.research.outcome import Sweep
+    from framework.research.searched import Search
+    from framework.research.walked import WalkForward
+
+LABELS = {key: label for group in FIGURES.values() for key, label, _ in group} | {"fills": "Fills"}
 
 TRADES_SHOWN = 12
 
@@ -47,30 +51,85 @@ def both(backtest: Result, live: Result) -> list[str]:
 
 
 def sweep(found: Sweep, by: str, *, smallest: bool, top: int) -> None:
-    """Show a sweep's best runs, and how many failed."""
+    """Show a sweep's best runs, how many failed, and what the best is worth."""
     console = Console()
     console.print(f"[bold]{found.title}[/], the best by {by}", highlight=False)
+    _first_error(console, found)
+    console.print(str(found.deflated(by, smallest=smallest)), highlight=False, markup=False, soft_wrap=True)
+    console.print(ranks(found, [by], found.ranked(by, smallest=smallest).head(top)))
+
+
+def search(found: Search, top: int) -> None:
+    """Show a search's best trials: by its objective, or those that no other one beats in all of them."""
+    console, (by, *others) = Console(), list(found.goals)
+    front = found.pareto
+    what = (
+        f"of which {len(front):,} are beaten in all of {', '.join(found.goals)} by none"
+        if others
+        else f"the best by {by}"
+    )
+    console.print(f"[bold]{found.title}[/], {what}", highlight=False)
+    _first_error(console, found)
+    console.print(str(found.deflated()), highlight=False, markup=False, soft_wrap=True)
+    console.print(ranks(found, [by, *others], (front if others else found.ranked()).head(top)))
+
+
+def _first_error(console: Console, found: Sweep) -> None:
     if errors := [each.error for each in found.rows if each.error]:
         console.print(f"the first error: {errors[0]}", style="red", highlight=False, markup=False)
-    console.print(ranks(found, by, smallest=smallest, top=top))
+
+
+def walk(found: WalkForward) -> None:
+    """Show a walk-forward's windows, and the figures of its test parts joined."""
+    console = Console()
+    console.print(f"[bold]{found.title}[/]", highlight=False)
+    console.print(windows(found), "")
+    console.print("The test parts, joined", repr(found.stats), "", sep="\n", highlight=False, markup=False)
+    console.print(f"probability of a true Sharpe ratio above 0: {found.probability:.2f}", highlight=False)
+
+
+_OF_A_WINDOW = ("total_return", "trades")
+
+
+def windows(found: WalkForward) -> Table:
+    """Return a walk-forward's windows as a table: their test days, what was chosen, promised and kept."""
+    by = found.objective
+    names = [found.steps[0].train.column(each) for each in found.parameters]
+    figures = [f"train_{by}", f"test_{by}", *(f"test_{each}" for each in _OF_A_WINDOW if each != by)]
+    table = Table(box=None, pad_edge=False)
+    for name in ["test", *names]:
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in figures:
+        part, _, key = name.partition("_")
+        table.add_column(f"{LABELS[key]}, {part}", justify="right")
+    for row in found.table.to_dict("records"):
+        days = f"{row['test_start']:%Y-%m-%d} to {row['test_end']:%m-%d}"
+        told = [row["error"]] if row["error"] else [_written(each.partition("_")[2], row[each]) for each in figures]
+        table.add_row(days, *("" if row[name] is None else _value(row[name]) for name in names), *told)
+    return table
 
 
 _OF_A_RUN = ("final_equity", "total_return", "sharpe", "max_drawdown", "trades", "win_rate")
 
 
-def ranks(found: Sweep, by: str, *, smallest: bool, top: int) -> Table:
-    """Return a sweep's best runs as a table: their parameters and a few of their figures."""
-    figures = [by, *(each for each in _OF_A_RUN if each != by)]
-    labels = {key: label for group in FIGURES.values() for key, label, _ in group} | {"fills": "Fills"}
+def ranks(found: Sweep, by: Sequence[str], rows: pd.DataFrame) -> Table:
+    """Return some runs of a sweep as a table: their parameters, and a few of their figures, those of `by` first."""
+    figures = [*by, *(each for each in _OF_A_RUN if each not in by)][: len(_OF_A_RUN)]
     names = [found.column(each) for each in found.parameters]
     table = Table(box=None, pad_edge=False)
-    for name in [*names, *(labels[each] for each in figures)]:
+    for name in [*names, *(LABELS[each] for each in figures)]:
         table.add_column(name, justify="right")
-    for row in found.ranked(by, smallest=smallest).head(top).to_dict("records"):
-        told = Stats({key: row[key] for key in figures if key != "fills"})
-        numbers = [f"{row[key]:,}" if key == "fills" else told.written(key) for key in figures]
-        table.add_row(*(str(row[name]) for name in names), *numbers)
+    for row in rows.to_dict("records"):
+        table.add_row(*(_value(row[name]) for name in names), *(_written(key, row[key]) for key in figures))
     return table
+
+
+def _value(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _written(key: str, value: Any) -> str:
+    return f"{value:,}" if key == "fills" else Stats({key: value}).written(key)
 
 
 def _counted(found: Result) -> dict[str, Sized]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,39 +15,30 @@ if TYPE_CHECKING:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    from framework.app import following
-    from framework.app.options import add_bars, add_market, add_params, add_pieces
+    from framework.app import many
 
-    parser.add_argument("strategy", metavar="STRATEGY", help="path/to/file.py:Class, or module:Class")
-    add_grid(parser)
-    add_bars(parser)
-    following.add_options(parser, has_past=True)
-    add_market(add_pieces(parser))
-    add_params(parser)
-
-
-def add_grid(parser: argparse.ArgumentParser) -> None:
-    """Add what is swept, where, and what is shown of it."""
+    many.add_strategy(parser)
     grid = parser.add_argument_group("sweep")
-    grid.add_argument(
-        "-g", dest="grid", metavar="NAME=VALUES", action="append", default=[], required=True,
-        help="values to try of a parameter: 5:105:5 (from 5, below 105, in steps of 5) or 10,20,50; may be repeated",
-    )  # fmt: skip
-    where = grid.add_mutually_exclusive_group()
-    where.add_argument("--workers", type=int, metavar="N", help="processes to run in; default: one a core")
-    where.add_argument("--dask", metavar="tcp://HOST:PORT", help="the scheduler of a Dask cluster to run on")
-    grid.add_argument("--store", metavar="FILE", help="keep rows there, and do not compute again what is in it")
+    many.add_grid(grid)
+    many.add_workers(grid)
     out = parser.add_argument_group("what to show and to write")
     out.add_argument("--by", default="sharpe", metavar="FIGURE", help="what is best; default: sharpe")
     out.add_argument("--smallest", action="store_true", help="the smallest is best, not the greatest")
+    add_out(out)
+    many.add_run(parser)
+
+
+def add_out(out: argparse._ArgumentGroup) -> None:
+    """Add what is shown of runs, and written."""
     out.add_argument("--top", type=int, default=10, metavar="N", help="how many rows to show; default: 10")
     out.add_argument("--csv", metavar="FILE.csv", help="the whole table")
-    out.add_argument("--plot", metavar="FILE.png", help="a line over one parameter, a heat map over two")
+    out.add_argument(
+        "--plot", metavar="FILE.png", help="a line over one parameter, a heat map over two, an axis each for more"
+    )
 
 
 def main(options: argparse.Namespace) -> None:
-    from framework.app import following, naming, show
-    from framework.app.options import params, pieces, source, venue
+    from framework.app import many, naming, show
     from framework.page import checked
     from framework.research.outcome import figure
     from framework.research.sweeping import sweep
@@ -59,19 +48,8 @@ def main(options: argparse.Namespace) -> None:
         if path:
             checked(path)
     strategy = naming.strategy(options.strategy)
-    bars = source(options)
-    with workers(options) as executor:
-        found = sweep(
-            strategy,
-            source=[bars, *following.past(options, bars)],
-            grid=grid_of(options, strategy),
-            workers=executor,
-            store=options.store,
-            venue=venue(options),
-            slippage=options.slippage,
-            params=params(options, strategy),
-            **pieces(options),
-        )
+    with many.asked(options, strategy) as how:
+        found = sweep(strategy, grid=grid_of(options, strategy), **how)
     show.written(_write(found, options))
     show.sweep(found, options.by, smallest=options.smallest, top=options.top)
 
@@ -81,58 +59,40 @@ def grid_of(options: argparse.Namespace, strategy: type[bt.Strategy]) -> dict[st
     defaults = dict(strategy.params._getitems())
     grid: dict[str, Any] = {}
     for text in options.grid:
-        name, equals, values = text.partition("=")
+        name, equals, given = text.partition("=")
         if not equals:
             raise ConfigError(f"-g {text}: write it as NAME=VALUES, such as period=5:105:5")
         if name in grid:
             raise ConfigError(f"-g {text}: {name} is given twice; put its values together, with commas")
-        grid[name] = _values(text, values, defaults.get(name))
+        grid[name] = values(f"-g {text}", given, defaults.get(name))
     return grid
 
 
-def _values(text: str, values: str, default: Any) -> list[Any]:
+def values(option: str, given: str, default: Any) -> list[Any]:
+    """Return the values of a range or a list; `option` is what was typed, for messages."""
     from framework.app.options import listed, read
 
-    if values.count(":") in (1, 2) and not isinstance(default, str):
-        return _range(text, values)
-    return [read(each, default, f"-g {text}") for each in listed(values)]
+    if given.count(":") in (1, 2) and not isinstance(default, str):
+        return _range(option, given)
+    return [read(each, default, option) for each in listed(given)]
 
 
-def _range(text: str, values: str) -> list[Any]:
+def _range(option: str, given: str) -> list[Any]:
     """Return what lies from the first number on, below the second; in decimals, so that 0.1:0.4:0.1 is three."""
+    import math
     from decimal import Decimal, InvalidOperation
 
     try:
         first, end, step = (
-            Decimal(each.strip()) for each in (values if values.count(":") == 2 else values + ":1").split(":")
+            Decimal(each.strip()) for each in (given if given.count(":") == 2 else given + ":1").split(":")
         )
-        count = int(-((first - end) // step)) if step else 0
+        count = math.ceil((end - first) / step) if step else 0  # `//` of decimals rounds towards 0
     except (InvalidOperation, ValueError, OverflowError):
-        raise ConfigError(f"-g {text}: a range is three numbers, such as 5:105:5") from None
+        raise ConfigError(f"{option}: a range is three numbers, such as 5:105:5") from None
     if not 0 < count <= 10_000_000:
-        raise ConfigError(f"-g {text}: there is nothing from {first} to below {end} in steps of {step}")
+        raise ConfigError(f"{option}: there is nothing from {first} to below {end} in steps of {step}")
     is_whole = all(each == each.to_integral_value() for each in (first, step))
     return [(int if is_whole else float)(first + step * at) for at in range(count)]
-
-
-@contextlib.contextmanager
-def workers(options: argparse.Namespace) -> Iterator[Any]:
-    """Yield what `sweep` takes as its workers: a client of the cluster, where there is one to go to."""
-    if not options.dask:
-        yield options.workers
-        return
-    try:
-        from distributed import Client
-    except ImportError:
-        raise ConfigError('--dask needs Dask; type: pip install "switchback[dask]"') from None
-    try:
-        client = Client(options.dask, timeout=10)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"--dask {options.dask}: there is no scheduler ({error}); start one: dask scheduler"
-        ) from None
-    with client:
-        yield client
 
 
 def _write(found: Sweep, options: argparse.Namespace) -> list[Path]:
@@ -141,6 +101,12 @@ def _write(found: Sweep, options: argparse.Namespace) -> list[Path]:
         found.table.to_csv(options.csv, index=False)
         written.append(Path(options.csv))
     if options.plot:
-        found.plot(options.by).savefig(options.plot)
+        found.plot(options.by, kind=_kind(found)).savefig(options.plot)
         written.append(Path(options.plot))
     return written
+
+
+def _kind(found: Sweep) -> str:
+    """Return the kind of picture that shows all that was varied."""
+    varied = [name for name in found.parameters if len({repr(each[name]) for each in found.job.sets}) > 1]
+    return "parallel" if len(varied) > 2 else "grid"

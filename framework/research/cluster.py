@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Any, TypeVar
 
 from framework.errors import ConfigError, SwitchbackError
+from framework.research import executors
 from framework.research.job import Job
 from framework.research.rows import failed, one_line
 from framework.research.shipping import Packed, packed, unpacked
@@ -40,8 +41,16 @@ class Cluster:
             raise ConfigError("workers=Client(asynchronous=True) cannot be waited for; use a plain Client(...)")
         self._client = client
 
+    @contextlib.contextmanager
+    def opened(self, job: Job, most: int) -> Iterator[executors.Rows]:
+        shared = self._shared(packed(job))
+        yield lambda numbers: self._made(shared, list(numbers))
+
     def rows(self, job: Job, numbers: Sequence[int]) -> Iterator[tuple[int, str]]:
-        shared, left = self._shared(packed(job)), list(numbers)
+        with self.opened(job, len(numbers)) as rows:
+            yield from rows(numbers)
+
+    def _made(self, shared: Any, left: list[int]) -> Iterator[tuple[int, str]]:
         while left:
             lost, left = yield from self._round(shared, left)
             for number in lost:

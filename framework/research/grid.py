@@ -36,13 +36,13 @@ def sets_of(grid: Grid) -> list[Parameters]:
 def _values(name: str, given: Any) -> Sequence[Any]:
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         raise ConfigError(f"grid[{name!r}] is {given!r}; give the values to try in a list, such as [{given!r}]")
-    values = [_plain(each) for each in given]
+    values = [plain(each) for each in given]
     if not values:
         raise ConfigError(f"grid[{name!r}] is empty; give the values to try, such as range(5, 105)")
     return values
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return a NumPy number as Python's own: `np.arange(5, 105)` is to mean what `range(5, 105)` does."""
     is_numpy = type(value).__module__ == "numpy" and hasattr(value, "item") and getattr(value, "ndim", 1) == 0
     return value.item() if is_numpy else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -48,6 +48,11 @@ class HeldBars:
         """Return each symbol's bars without any warm-up."""
         return {symbol: bars.between(self.start, None) for symbol, bars in self.bars.items()}
 
+    def within(self, start: datetime, end: datetime) -> HeldBars:
+        """Return a source from `start` to `end`: what is before is its history, and what is after it does not have."""
+        bars = {symbol: each.between(None, end) for symbol, each in self.bars.items()}
+        return replace(self, start=start, end=end, bars=bars)
+
     def _first(self, bars: Columns, warmup: Warmup) -> int:
         if self.start is None:
             return 0
@@ -80,6 +85,20 @@ class LoadedBars:
         """What was loaded."""
         assert self._held is not None
         return self._held
+
+
+class PartOfBars:
+    """What another source has from `start` to `end`: it may ask that one for more history, never for what is later."""
+
+    def __init__(self, whole: LoadedBars, start: datetime, end: datetime) -> None:
+        self.symbols, self.timeframe, self.calendar = whole.symbols, whole.timeframe, whole.calendar
+        self.start, self.end = start, end
+        self._whole = whole
+
+    def history(self, warmup: Warmup = 0) -> dict[str, Columns]:
+        """Return what the other has, as `Source.history` does."""
+        self._whole.history(warmup)
+        return self._whole.held.within(self.start, self.end).history(warmup)
 
 
 def is_further(warmup: Warmup, reach: Warmup) -> bool:

@@ -15,6 +15,7 @@ from framework.research.fingerprint import bars_digest, digest
 from framework.research.held import HeldBars, HeldSignals
 from framework.research.job import Job
 from framework.research.loading import Loaded
+from framework.research.rows import FORMAT
 
 _NOT_THE_RUN = frozenset({"strategy", "source", "params", "more_params", "progress", "live", "background"})
 
@@ -27,7 +28,8 @@ def keys(job: Job, loaded: Loaded, given: Mapping[str, Any]) -> list[str]:
     """
     how = {name: value for name, value in given.items() if name not in _NOT_THE_RUN}
     how["venue"] = job.how.get("venue")
-    common = digest(job.strategy, how, _signals(loaded.signals), [_bars(each) for each in loaded.bars], versions())
+    shared = (how, _signals(loaded.signals), [_bars(each) for each in loaded.bars])
+    common = digest(job.strategy, *shared, versions(), FORMAT)
     fixed = {**dict(job.strategy.params._getitems()), **given.get("more_params", {}), **job.fixed}
     warm = functools.cache(lambda at, warmup: _warm(loaded.bars[at], warmup))
     return [

@@ -27,14 +27,18 @@ class Loaded:
 
 
 def loaded(ready: Prepared, sets: Sequence[Parameters]) -> Loaded:
-    """Load what the runs of these parameter sets ask for; raise as the sources do.
+    """Load what the runs of these parameter sets ask for; raise as the sources do."""
+    return loaded_for(ready, needs_of(ready, sets))
+
+
+def loaded_for(ready: Prepared, needs: Sequence[Needs]) -> Loaded:
+    """Load what runs with these needs ask for; raise as the sources do.
 
     What a run asks for is found out by what makes the feeds of every run: once for each way to need history,
     the neediest first, so that a source is hardly asked twice.
     """
     bars = [LoadedBars(each) for each in ready.sources]
     signals = [LoadedSignals(each) for each in ready.signals]
-    needs = _needs(ready, sets)
     asked: dict[Needs, tuple[Warmup, ...]] = {}
     for each in sorted(set(needs), key=lambda need: (max(need, default=0), sum(need)), reverse=True):
         feeds = fed(bars, ready.longer, ready.warmup, lambda _, each=each: list(each))  # type: ignore[misc]
@@ -45,7 +49,8 @@ def loaded(ready: Prepared, sets: Sequence[Parameters]) -> Loaded:
     )
 
 
-def _needs(ready: Prepared, sets: Sequence[Parameters]) -> list[Needs]:
+def needs_of(ready: Prepared, sets: Sequence[Parameters]) -> list[Needs]:
+    """Return what each parameter set needs, found out by its `__init__` over empty feeds."""
     if not is_auto(ready.sources, ready.warmup):
         return [()] * len(sets)
     kinds, fixed = kinds_of(ready.sources, ready.longer), ready.piece.params

@@ -14,7 +14,9 @@ import pandas as pd
 from framework.errors import ConfigError, nearest
 from framework.figures import FIGURES
 from framework.research.job import Job
+from framework.research.overfitting import Deflated, deflated
 from framework.research.rows import Row, row, row_of
+from framework.stats import days_a_year
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,10 +29,18 @@ KEYS = tuple(key for group in FIGURES.values() for key, _, _ in group)
 _SHOWN = ("total_return", "sharpe", "max_drawdown", "trades")
 
 
-def figure(name: str) -> str:
-    """Return a figure's name; raise `ConfigError` where there is none such."""
+def figure(name: str, asked: str = "by") -> str:
+    """Return a figure's name; raise `ConfigError`, naming the keyword it was `asked` with, where there is none such."""
     if name not in (*KEYS, "fills"):
-        raise ConfigError(f"by={name!r} is no figure{nearest(name, KEYS)}; such as sharpe, total_return, final_equity")
+        hint = nearest(name, KEYS)
+        raise ConfigError(f"{asked}={name!r} is no figure{hint}; such as sharpe, total_return, final_equity")
+    return name
+
+
+def objective_of(name: str) -> str:
+    """Return the name of a figure that may be great or small; raise `ConfigError` where it is none, or a time."""
+    if figure(name, "objective") in ("start", "end"):
+        raise ConfigError(f"objective={name!r} is a time, the same of all; try sharpe, total_return or final_equity")
     return name
 
 
@@ -57,6 +67,15 @@ class Sweep:
         return pd.DataFrame(
             [self._values(*each) for each in zip(self.job.sets, self.rows, strict=True)], columns=columns
         )
+
+    @cached_property
+    def returns(self) -> pd.DataFrame:
+        """Daily returns by exchange day as fractions: a column a run, by the number of its row; failed runs have none.
+
+        A day that is in some runs and not in another (its warm-up lasted longer) is 0 in that one: it held nothing.
+        """
+        made = {number: each.returns() for number, each in enumerate(self.rows) if not each.error}
+        return pd.DataFrame(made).fillna(0.0) if made else pd.DataFrame()
 
     @cached_property
     def digest(self) -> str:
@@ -92,14 +111,28 @@ class Sweep:
             raise ConfigError(f"there is no best run by {by}: {failed}")
         return known.sort_values(by, ascending=smallest, kind="stable")
 
-    def plot(self, by: str = "sharpe", over: str | Sequence[str] | None = None) -> Figure:
+    def deflated(self, by: str = "sharpe", *, smallest: bool = False, trials: float | None = None) -> Deflated:
+        """Return what the best run is worth, considering how many were tried: the best of many looks good on noise too.
+
+        `trials` is how many independent ones they count for: all, unless given. Prints as a line. Raise `ConfigError`
+        where there is no best run.
+        """
+        number = int(self.ranked(by, smallest=smallest).index[0])
+        return deflated(self.returns, number, days_a_year(self.job.calendar), trials)
+
+    def plot(self, by: str = "sharpe", over: str | Sequence[str] | None = None, *, kind: str | None = None) -> Figure:
         """Draw a figure over one parameter as a line, over two as a heat map.
 
-        `over` names them where more were swept: the median over the others is drawn. Raise `ConfigError`.
+        `over` names them where more were swept: the median over the others is drawn. kind="parallel" draws all of them,
+        an axis each, and a line a run in the colour of its figure; "grid" is the other one. Raise `ConfigError`.
         """
+        from framework.research.parallel import parallel
         from framework.research.pictures import picture
 
-        return picture(self, by, over)
+        if kind not in (None, "grid", "parallel"):
+            hint = nearest(str(kind), ("grid", "parallel"))
+            raise ConfigError(f"kind={kind!r} is no kind of picture{hint}; say grid or parallel")
+        return (parallel if kind == "parallel" else picture)(self, by, over)
 
     def column(self, parameter: str) -> str:
         """Return the name of a parameter's column."""
@@ -109,7 +142,7 @@ class Sweep:
         return self._column(parameter)
 
     def _column(self, parameter: str) -> str:
-        return f"p.{parameter}" if parameter in (*KEYS, "fills", "error", "seconds") else parameter
+        return f"p.{parameter}" if parameter in (*KEYS, "fills", "met", "error", "seconds") else parameter
 
     def _values(self, params: Any, found: Row) -> dict[str, Any]:
         swept = {self._column(name): params[name] for name in self.parameters}

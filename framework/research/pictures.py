@@ -15,7 +15,7 @@ from framework.panels import GREY, INK, style
 from framework.picture import Picture
 from framework.research.outcome import Sweep, figure
 
-_LABELS = {key: label for group in FIGURES.values() for key, label, _ in group} | {"fills": "Fills"}
+LABELS = {key: label for group in FIGURES.values() for key, label, _ in group} | {"fills": "Fills"}
 _COLOURS = matplotlib.colormaps["viridis"]
 _LINE = "#2a7f9e"
 _MOST_TICKS = 12
@@ -34,7 +34,7 @@ def picture(sweep: Sweep, by: str, over: str | Sequence[str] | None) -> Picture:
     rest = len(sweep.parameters) - len(names)
     median = f", median over {', '.join(each for each in sweep.parameters if each not in names)}" if rest else ""
     ax.set_title(
-        f"{sweep.job.strategy.__name__}: {_LABELS[by]}{median}", loc="left", color=INK, fontsize=11, parse_math=False
+        f"{sweep.job.strategy.__name__}: {LABELS[by]}{median}", loc="left", color=INK, fontsize=11, parse_math=False
     )
     if len(names) == 2:
         ax.set_ylabel(names[0], color=GREY, parse_math=False)
@@ -50,7 +50,9 @@ def _names(sweep: Sweep, over: str | Sequence[str] | None) -> list[str]:
         names = varying or list(sweep.parameters[:1])
     if len(names) not in (1, 2) or len(set(names)) < len(names):
         known = ", ".join(sweep.parameters)
-        raise ConfigError(f"a picture is over one parameter or two, not {len(names)}; say over=(...), of {known}")
+        raise ConfigError(
+            f'a picture is over one parameter or two, not {len(names)}; say over=(...), of {known}, or kind="parallel"'
+        )
     return names
 
 
@@ -64,11 +66,12 @@ def _values(table: pd.DataFrame, by: str, columns: list[str]) -> pd.Series:
     if not pd.api.types.is_numeric_dtype(numbers):
         raise ConfigError(f"by={by!r} is a time, not a number; try sharpe, total_return or final_equity")
     shown = numbers.astype(float).where(np.isfinite(numbers.astype(float)))
-    keys = [pd.Categorical(map(_label, table[each]), list(dict.fromkeys(map(_label, table[each])))) for each in columns]
+    keys = [pd.Categorical(map(label, table[each]), list(dict.fromkeys(map(label, table[each])))) for each in columns]
     return shown.groupby(keys, observed=False).median()
 
 
-def _label(value: Any) -> str:
+def label(value: Any) -> str:
+    """Return a parameter's value as a picture shows it."""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import IO
 
 from framework.errors import ConfigError
+from framework.research.executors import Rows
 from framework.research.job import Job
 from framework.research.rows import failed
 from framework.research.shipping import packed, written
@@ -42,36 +43,41 @@ class Processes:
     def __init__(self, count: int) -> None:
         self._count = count
 
-    def rows(self, job: Job, numbers: Sequence[int]) -> Iterator[tuple[int, str]]:
+    @contextlib.contextmanager
+    def opened(self, job: Job, most: int) -> Iterator[Rows]:
         with TemporaryDirectory(prefix="switchback-", ignore_cleanup_errors=True) as name:
             written(packed(job), Path(name))
-            crew = _Crew(Path(name), numbers, min(self._count, len(numbers)))
+            crew = _Crew(Path(name), min(self._count, most))
             try:
-                yield from crew.rows(len(numbers))
+                yield crew.rows
             finally:
                 crew.end()
+
+    def rows(self, job: Job, numbers: Sequence[int]) -> Iterator[tuple[int, str]]:
+        with self.opened(job, len(numbers)) as rows:
+            yield from rows(numbers)
 
 
 class _Crew:
     """Workers, and the threads that tend them. What is to be done and what is done goes through two queues."""
 
-    def __init__(self, folder: Path, numbers: Sequence[int], count: int) -> None:
+    def __init__(self, folder: Path, count: int) -> None:
         self._folder, self._deaths = folder, Counter[int]()
         self._todo: SimpleQueue[int | None] = SimpleQueue()
         self._done: Done = SimpleQueue()
         self._over = threading.Event()
         self._workers: set[Worker] = set()
-        for number in numbers:
-            self._todo.put(number)
         self._threads = [
             threading.Thread(target=self._tend, name="switchback-sweep", daemon=True) for _ in range(count)
         ]
         for thread in self._threads:
             thread.start()
 
-    def rows(self, count: int) -> Iterator[tuple[int, str]]:
-        """Yield so many rows as they come; raise what a thread ran into."""
-        for _ in range(count):
+    def rows(self, numbers: Sequence[int]) -> Iterator[tuple[int, str]]:
+        """Yield the rows of these runs as they come; raise what a thread ran into."""
+        for number in numbers:
+            self._todo.put(number)
+        for _ in numbers:
             done = self._done.get()
             if isinstance(done, Exception):
                 raise done

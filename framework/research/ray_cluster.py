@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from framework.errors import ConfigError
+from framework.research.executors import Rows
 from framework.research.job import Job
 from framework.research.rows import failed, one_line
 from framework.research.shipping import Packed, packed, unpacked
@@ -34,9 +36,18 @@ class Ray:
             raise ConfigError('workers="ray" is the Ray that this program is connected to; call ray.init(...) before')
         self._ray = ray
 
+    @contextlib.contextmanager
+    def opened(self, job: Job, most: int) -> Iterator[Rows]:
+        each = packed(job)
+        shared = self._ray.put(_mapped(each))
+        yield lambda numbers: self._made(each.digest, shared, numbers)
+
     def rows(self, job: Job, numbers: Sequence[int]) -> Iterator[tuple[int, str]]:
-        ray, each = self._ray, packed(job)
-        shared = ray.put(_mapped(each))
+        with self.opened(job, len(numbers)) as rows:
+            yield from rows(numbers)
+
+    def _made(self, digest: str, shared: Any, numbers: Sequence[int]) -> Iterator[tuple[int, str]]:
+        ray = self._ray
         made = ray.remote(max_retries=_AGAIN, num_cpus=1)(_row)
         ahead = _AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1)))
         waiting, number_of = iter(numbers), dict[Any, int]()
@@ -44,7 +55,7 @@ class Ray:
             while True:
                 for number in itertools.islice(waiting, ahead - len(number_of)):
                     # In a list, for what is given as it is would be read anew for each run.
-                    number_of[made.remote(each.digest, [shared], number)] = number
+                    number_of[made.remote(digest, [shared], number)] = number
                 if not number_of:
                     return
                 for future in ray.wait(list(number_of), num_returns=1)[0]:

@@ -33,6 +33,7 @@ def test_the_best_rows_are_shown_and_the_table_is_written(capsys: pytest.Capture
     shown = capsys.readouterr().out.splitlines()
     best = found.ranked("final_equity").iloc[0]
     assert "SmaCross, 6 runs, the best by final_equity" in shown
+    assert str(found.deflated("final_equity")) in shown
     assert shown[-2].split()[:3] == [str(best["fast"]), str(best["slow"]), f"{best['final_equity']:,.2f}"]
     assert (tmp_path / "map.png").stat().st_size > 1000
 
@@ -58,6 +59,8 @@ class Kinds:
 READINGS = [
     ("fast=5:20:5", [5, 10, 15]),
     ("fast=5:8", [5, 6, 7]),
+    ("fast=5:12:5", [5, 10]),
+    ("fast=20:9:-5", [20, 15, 10]),
     ("fast=20:5:-5", [20, 15, 10]),
     ("fast=5, 10,20", [5, 10, 20]),
     ("factor=0.1:0.4:0.1", [0.1, 0.2, 0.3]),
@@ -78,6 +81,7 @@ WRONG = [
     (["fast"], "write it as NAME=VALUES"),
     (["fast=5", "fast=6"], "fast is given twice"),
     (["fast=5:4:1"], "there is nothing from 5 to below 4"),
+    (["fast=5:4:2"], "there is nothing from 5 to below 4 in steps of 2"),
     (["fast=5:9:0"], "there is nothing from 5 to below 9 in steps of 0"),
     (["fast=a:b"], "a range is three numbers"),
     (["fast=ten"], "it is a number, such as 10"),

@@ -185,3 +185,16 @@ def test_figures_survive_being_written_down() -> None:
     assert read["start"] == result.stats["start"]
     assert str(read["start"].tz) == "America/New_York"
     assert all(read[name] == each or math.isnan(each) for name, each in result.stats.items() if isinstance(each, float))
+
+
+def test_daily_returns_survive_being_written_down() -> None:
+    """Day by day and to the last bit, a column a run that was made."""
+    source = SampleBars("ACME", "2026-01-05", "2026-01-08")
+    found = sweep(Dip, source=source, grid={"mishap": ["init", ""], "period": [3, 7]}, workers=1)
+    assert list(found.returns.columns) == [2, 3]
+    pd.testing.assert_series_equal(found.returns[3], run(Dip, source=source, period=7).returns, check_names=False)
+
+
+def test_a_sweep_without_a_run_that_was_made_has_no_returns() -> None:
+    """Nor is it an error to ask."""
+    assert dips(grid={"mishap": ["init"]}).returns.empty

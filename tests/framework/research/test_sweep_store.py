@@ -105,6 +105,16 @@ def test_another_strategys_code_is_another_row(begun: Path) -> None:
     assert counted(begun) == 2
 
 
+def test_rows_that_were_written_in_another_way_are_computed_anew(begun: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not misread, and stay for whoever wrote them."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr("framework.research.keys.FORMAT", 1)
+        swept_into(begun)
+    swept_into(begun)
+    assert counted(begun) == 6
+    assert kept(begun.parent / "store") == 6
+
+
 def test_a_run_that_failed_is_tried_again(begun: Path) -> None:
     """What it lacked may be there by then."""
     store = begun.parent / "store"
