@@ -14,18 +14,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from framework.live.limits import Limits
     from framework.live.settings import Live
+    from framework.research.comparing import Comparison, compare
     from framework.research.outcome import Sweep
     from framework.research.sweeping import sweep
     from framework.result import Result
     from framework.runner import run
 
-__all__ = ["Limits", "Live", "Result", "Sweep", "run", "sweep"]
+__all__ = ["Comparison", "Limits", "Live", "Result", "Sweep", "compare", "run", "sweep"]
 
 _WHERE = {
+    "Comparison": "framework.research.comparing",
     "Limits": "framework.live.limits",
     "Live": "framework.live.settings",
     "Result": "framework.result",
     "Sweep": "framework.research.outcome",
+    "compare": "framework.research.comparing",
     "run": "framework.runner",
     "sweep": "framework.research.sweeping",
 }
