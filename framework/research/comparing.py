@@ -125,7 +125,7 @@ def compare(
     traded = strategy or _strategy(recorded)
     results = [played(recorded, each, traded, venue, how) for each in found]
     ledgers = [ledger(each, recorded) for each in results]
-    differences = list(_differences(recorded, found, ledgers))
+    differences = _differences(recorded, found, ledgers)
     return Comparison(
         recorded.session, recorded.run, recorded.until, recorded.ledger, ledgers[0], results[0], results[-1],
         tuple(differences), _bars(recorded, found), tuple(_notes(recorded, given, venue)),
@@ -137,7 +137,8 @@ def _differences(recorded: Recorded, found: Sequence[Bars], ledgers: Sequence[Le
     told: list[Difference] = []
     for without, having, bars in zip(ledgers, ledgers[1:], found[1:], strict=False):
         told += of_bars(without, having, bars.cause, until)
-    return [*told, *of_orders(ledgers[-1], recorded.ledger, Opens(found[0].firsts), until)]
+    told += of_orders(ledgers[-1], recorded.ledger, Opens(found[0].firsts), until)
+    return sorted(told, key=lambda each: each.at)
 
 
 def _bars(recorded: Recorded, found: Sequence[Bars]) -> pd.DataFrame:
