@@ -12,7 +12,7 @@ import backtrader as bt
 import numpy as np
 
 from framework.calendar import Calendar, Hours
-from framework.columns import Columns, instant
+from framework.columns import Columns, instant, moment
 from framework.engine.dates import num2date
 from framework.errors import ConfigError
 from framework.live.journal import Entry
@@ -144,6 +144,8 @@ class Recorded:
                 "played again; begin a session with a shorter one to compare it"
             )
         calendar = Calendar(body["calendar"], Hours(body["hours"]))
+        if len(bars):
+            self._last[symbol] = moment(bars.end[-1])
         self.feeds[symbol] = Begun(symbol, Timeframe.parse(body["timeframe"]), calendar, body["opens_at"], bars)
 
     def _hear(self, at: datetime, body: Mapping[str, Any]) -> None:
@@ -155,7 +157,7 @@ class Recorded:
             self._latest += STEP
             is_late = True
         for symbol, values in zip(body["symbols"], body["bars"], strict=True):
-            if at > self._last.get(symbol, self.began):  # as the engine has it: a feed does not go back
+            if symbol not in self._last or at > self._last[symbol]:  # as the engine has it: a feed does not go back
                 self._last[symbol] = at
                 self.seen[symbol, at] = self.feeds[symbol].bar(at, values)
                 if is_late:

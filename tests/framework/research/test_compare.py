@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import backtrader as bt
 import pytest
@@ -15,6 +16,8 @@ from feeds import SampleBars
 from framework import Limits, compare
 from framework.app.sandbox import Sandbox
 from framework.errors import ConfigError
+from framework.live.clock import VirtualClock
+from framework.live.journal import SqliteJournal
 from strategies.sma_cross import SmaCross
 
 RISING = [100.5, 100.5, 100.5, 101.0, 102.0, 103.0, 104.0, 105.0]
@@ -197,6 +200,15 @@ def test_a_run_that_began_with_a_position_is_refused() -> None:
             trade_in(sandbox, Scripted, source, script=script)
     with pytest.raises(ConfigError, match="run 2, began with 10 A held"):
         compare("s", Scripted, run=2)
+
+
+def test_a_session_that_still_runs_is_compared_up_to_its_last_bar(sessions_folder: Path) -> None:
+    """While a process writes its journal; a note says until when."""
+    trade(Scripted, tape(FLAT), script={1: buy})
+    with SqliteJournal(sessions_folder / "s.sqlite", VirtualClock(OPENS), synchronous="OFF"):
+        found = compare(sessions_folder / "s.sqlite", Scripted, venue=AlpacaVenue(), script={1: buy})
+    assert found.until == OPENS + timedelta(minutes=8)
+    assert any("it still runs: this is up to its last bar, 13:38 UTC" in note for note in found.notes)
 
 
 def test_a_strategy_that_cannot_be_imported_is_asked_for() -> None:
