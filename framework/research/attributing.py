@@ -65,9 +65,15 @@ def _revalued(one: Ledger, other: Ledger, cause: str, at: datetime) -> Iterator[
             yield Difference(at, symbol, "", cause, live, tested, held * (now - was))
 
 
-def of_orders(tested: Ledger, lived: Ledger, opened: Opened, at: datetime) -> list[Difference]:
-    """Return what a session's orders brought more than those of a backtest over the same bars, by causes."""
-    sides = _Sides(lived.marks, opened)
+def of_orders(
+    tested: Ledger, lived: Ledger, opened: Opened, at: datetime, odd: datetime | None = None
+) -> list[Difference]:
+    """Return what a session's orders brought more than those of a backtest over the same bars, by causes.
+
+    `odd` is the end of the first bar that did not come as it should have: what is decided from then on may be a
+    knock-on of it. `at` is the end of the run.
+    """
+    sides = _Sides(lived.marks, opened, odd)
     found = [each for pair in matched(tested.orders, lived.orders) for each in sides.compared(pair)]
     return found + list(_revalued(tested, lived, UNEXPLAINED, at))
 
@@ -82,6 +88,7 @@ class _Sides:
 
     marks: Mapping[str, float]
     opened: Opened
+    odd: datetime | None = None
     apart: dict[str, float] = field(default_factory=dict)
     led: dict[str, str] = field(default_factory=dict)
     is_begun: bool = False
@@ -119,15 +126,16 @@ class _Sides:
     def _why(self, pair: Pair) -> str:
         """Return why only one side has filled an order."""
         if pair.one is None or pair.other is None:
-            return self._led(pair.any.symbol)
+            return self._led(pair)
         without = pair.one if pair.other.parts else pair.other
         if without.is_refused:
             return LATE if without.reason.startswith(STALE) else REJECTED
         return PARTIAL
 
-    def _led(self, symbol: str) -> str:
+    def _led(self, pair: Pair) -> str:
         """Return the cause of what the strategy did otherwise."""
-        return self.led.get(symbol) or (KNOCK_ON if self.is_begun else UNEXPLAINED)
+        is_begun = self.is_begun or (self.odd is not None and pair.decided >= self.odd)
+        return self.led.get(pair.any.symbol) or (KNOCK_ON if is_begun else UNEXPLAINED)
 
     def _both(self, pair: Pair, tested: Booked, lived: Booked) -> Iterator[Difference]:
         """Yield what differs between two orders that were both filled: how much, at what price, for what fee."""
@@ -136,7 +144,7 @@ class _Sides:
         asked = has if _is_one(tested.size, lived.size) else has * lived.size / tested.size
         if not _is_one(asked, has):
             sizes = f"{lived.size:g} asked for", f"{tested.size:g} asked for"
-            yield _difference(pair, self._led(tested.symbol), *sizes, (asked - has) * each)
+            yield _difference(pair, self._led(pair), *sizes, (asked - has) * each)
         if not _is_one(lived.quantity, asked):
             quantities = f"{lived.quantity:g} of {lived.size:g} filled", f"{has:g} of {tested.size:g} filled"
             yield _difference(pair, PARTIAL, *quantities, (lived.quantity - asked) * each)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -19,7 +19,7 @@ from framework.errors import ConfigError, SwitchbackError
 from framework.ports import Source, Venue
 from framework.research.attributing import CAUSES, LATE, MISSING, REVISED, Difference, of_bars, of_orders
 from framework.research.booked import Ledger
-from framework.research.recorded import Recorded
+from framework.research.recorded import Key, Recorded
 from framework.research.replaying import Bars, Opens, complete, ledger, played, stages
 from framework.research.rereading import read
 from framework.result import Result
@@ -128,7 +128,7 @@ def compare(
     differences = _differences(recorded, found, ledgers)
     return Comparison(
         recorded.session, recorded.run, recorded.until, recorded.ledger, ledgers[0], results[0], results[-1],
-        tuple(differences), _bars(recorded, found), tuple(_notes(recorded, given, venue)),
+        tuple(differences), _bars(recorded, found[0]), tuple(_notes(recorded, given, venue)),
     ).check()  # fmt: skip
 
 
@@ -137,21 +137,28 @@ def _differences(recorded: Recorded, found: Sequence[Bars], ledgers: Sequence[Le
     told: list[Difference] = []
     for without, having, bars in zip(ledgers, ledgers[1:], found[1:], strict=False):
         told += of_bars(without, having, bars.cause, until)
-    told += of_orders(ledgers[-1], recorded.ledger, Opens(found[0].firsts), until)
+    odd = min((end for (_, end), _ in _odd(recorded, found[0])), default=None)
+    told += of_orders(ledgers[-1], recorded.ledger, Opens(found[0].firsts), until, odd)
     return sorted(told, key=lambda each: each.at)
 
 
-def _bars(recorded: Recorded, found: Sequence[Bars]) -> pd.DataFrame:
-    """Return the bars that the session did not get as they should have been."""
-    rows: list[tuple[datetime, str, str, float | None, float]] = []
-    for (symbol, end), (_, bar) in sorted(found[0].played.items(), key=lambda each: each[0][1]):
-        was = recorded.seen.get((symbol, end))
+def _odd(recorded: Recorded, final: Bars) -> Iterator[tuple[Key, str]]:
+    """Yield the bars that the session did not get as they should have been, and how it got them."""
+    for key, (_, bar) in sorted(final.played.items(), key=lambda each: each[0][1]):
+        was = recorded.seen.get(key)
         if was is None:
-            rows.append((end, symbol, MISSING, None, bar.close))
-        elif (symbol, end) in recorded.played:
-            rows.append((end, symbol, LATE, was.close, bar.close))
+            yield key, MISSING
+        elif key in recorded.played:
+            yield key, LATE
         if was is not None and was != bar:
-            rows.append((end, symbol, REVISED, was.close, bar.close))
+            yield key, REVISED
+
+
+def _bars(recorded: Recorded, final: Bars) -> pd.DataFrame:
+    rows = []
+    for key, what in _odd(recorded, final):
+        was = recorded.seen.get(key)
+        rows.append((key[1], key[0], what, None if was is None else was.close, final.played[key][1].close))
     table = pd.DataFrame(rows, columns=list(BARS))
     return table.assign(time=pd.to_datetime(table["time"], utc=True))
 

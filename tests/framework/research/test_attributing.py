@@ -120,6 +120,14 @@ def test_an_order_that_only_one_side_has_before_any_difference_is_unexplained() 
     assert causes([], [order()]) == {"unexplained": 50.0}
 
 
+def test_what_only_one_side_does_after_an_odd_bar_is_a_knock_on() -> None:
+    """The bar's own money is elsewhere; that both sides went on otherwise is not without a reason."""
+    sides = Ledger((), MARKS), Ledger((order(1),), MARKS)
+    for odd, cause in ((AT, "knock-on"), (AT + timedelta(minutes=2), "unexplained")):
+        (found,) = of_orders(*sides, lambda symbol, at: None, AT, odd)
+        assert (found.cause, found.money) == (cause, 50.0)
+
+
 def test_one_symbols_difference_does_not_lead_another_symbol() -> None:
     """What the other symbol does otherwise is a knock-on: of what cannot be said."""
     lived = [order(1, filled=0, status="rejected"), order(2, symbol="B", price=49.0)]
