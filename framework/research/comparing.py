@@ -74,12 +74,9 @@ class Comparison:
 
         Raise `SwitchbackError` where they do not: such a comparison must not be read.
         """
-        equity = self.backtest.equity
-        account = float(equity.iloc[-1]) - self.backtest.cash if len(equity) else 0.0
-        sides = (*self.live.orders, *self.tested.orders)
-        turnover = fsum(each.quantity * each.average for each in sides)
+        turnover = fsum(each.quantity * each.average for each in (*self.live.orders, *self.tested.orders))
         causes = fsum(each.money for each in self.differences)
-        sums = ("the causes", causes, self.total), ("the backtest's fills", self.tested.pnl, account)
+        sums = ("the causes", causes, self.total), ("the backtest's fills", *_accounts(self.backtest, self.tested))
         for what, found, whole in sums:
             if not isclose(found, whole, abs_tol=CENT + 1e-12 * turnover):
                 raise SwitchbackError(f"{self.session}: {what} add up to {found:,.6f}, not to {whole:,.6f}")
@@ -96,6 +93,16 @@ class Comparison:
         return "\n".join([*whole, *([""] if sums else []), *sums, *(f"note: {each}" for each in self.notes)])
 
     __repr__ = __str__
+
+
+def _accounts(backtest: Result, tested: Ledger) -> tuple[float, float]:
+    """Return what a backtest made by its fills, and by its account, when it ended: a strategy may end it early."""
+    if backtest.equity.empty:
+        return tested.pnl, 0.0
+    ended = backtest.equity.index[-1].to_pydatetime()
+    known = {symbol: bars.between(None, ended) for symbol, bars in backtest.bars.items()}
+    marks = {**tested.marks, **{symbol: float(bars.close[-1]) for symbol, bars in known.items() if len(bars)}}
+    return Ledger(tested.orders, marks).pnl, float(backtest.equity.iloc[-1]) - backtest.cash
 
 
 def compare(

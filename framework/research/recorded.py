@@ -34,7 +34,7 @@ from framework.live.story import short
 from framework.model import Bar, OrderUpdate, Timeframe
 from framework.research.booked import Booked, Ledger, Part
 
-STEP = timedelta(milliseconds=100)
+STEP = timedelta(milliseconds=10)
 """How far behind the last instant a bar that came too late is put, so that it makes a `next` of its own."""
 
 Key = tuple[str, datetime]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from math import fsum
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from framework.research.attributing import CAUSES, Difference, of_bars, of_orders
@@ -158,6 +158,8 @@ def test_an_order_a_bar_later_is_the_same_where_nothing_nearer_is() -> None:
 
 # -- ledgers that are made up
 
+FEW = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 PRICES = st.floats(1, 1_000)
 SIZES = st.floats(0.01, 1_000)
 PARTS = st.lists(
@@ -182,6 +184,7 @@ ORDERS = st.lists(
 LEDGERS = st.builds(Ledger, ORDERS, st.fixed_dictionaries({"A": PRICES, "B": PRICES}))
 
 
+@FEW
 @given(LEDGERS, LEDGERS, st.dictionaries(st.integers(0, 20), PRICES))
 def test_the_causes_add_up_to_the_whole(tested: Ledger, lived: Ledger, firsts: dict[int, float]) -> None:
     """Whatever two ledgers hold, nothing is counted twice and nothing is left out."""
@@ -192,6 +195,7 @@ def test_the_causes_add_up_to_the_whole(tested: Ledger, lived: Ledger, firsts: d
     assert {each.cause for each in found} <= set(CAUSES)
 
 
+@FEW
 @given(LEDGERS, LEDGERS)
 def test_what_other_bars_change_adds_up_too(without: Ledger, having: Ledger) -> None:
     """Between two backtests there is one cause, and a row for each order that differs."""
@@ -200,6 +204,7 @@ def test_what_other_bars_change_adds_up_too(without: Ledger, having: Ledger) -> 
     assert fsum(each.money for each in found) == pytest.approx(having.pnl - without.pnl, abs=1e-12 * scale + 1e-5)
 
 
+@FEW
 @given(LEDGERS)
 def test_a_ledger_does_not_differ_from_itself(ledger: Ledger) -> None:
     """Not even by a rounding."""

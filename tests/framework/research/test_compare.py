@@ -87,6 +87,15 @@ def test_a_missing_bar_costs_what_its_backtest_makes_with_it() -> None:
     assert found.bars[["symbol", "what", "final"]].to_numpy().tolist() == [["A", "missing bar", 101.0]]
 
 
+def test_what_a_backtest_holds_that_ends_early_is_worth_the_sessions_last_price() -> None:
+    """It leaves on the bar that the session never got, with ten shares that go on to rise."""
+    script = {1: buy, 3: lambda strategy: leave(strategy) if strategy.data.close[0] >= 101 else None}
+    missing = [{"name": "missing_minute", "after": 2}]
+    found = compared(Scripted, tape([100.0, 100.0, *RISING[3:]]), is_complete=True, faults=missing, script=script)
+    assert len(found.backtest.equity) == 3
+    assert (found.tested.pnl, found.live.pnl, found.total) == (50.0, 50.0, 0.0)
+
+
 def test_a_bar_that_nobody_has_is_no_difference() -> None:
     """Without a source of final bars a bar that never came is not known, and a note says so."""
     found = compared(Threshold, tape(PEAK), faults=[{"name": "missing_minute", "after": 2}])
