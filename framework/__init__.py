@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from framework.live.limits import Limits
     from framework.live.settings import Live
+    from framework.research.comparing import Comparison, compare
     from framework.research.outcome import Sweep
     from framework.research.searched import Search
     from framework.research.searching import search
@@ -23,15 +24,20 @@ if TYPE_CHECKING:
     from framework.result import Result
     from framework.runner import run
 
-__all__ = ["Limits", "Live", "Result", "Search", "Sweep", "WalkForward", "run", "search", "sweep", "walk_forward"]
+__all__ = [
+    "Comparison", "Limits", "Live", "Result", "Search", "Sweep", "WalkForward",
+    "compare", "run", "search", "sweep", "walk_forward",
+]  # fmt: skip
 
 _WHERE = {
+    "Comparison": "framework.research.comparing",
     "Limits": "framework.live.limits",
     "Live": "framework.live.settings",
     "Result": "framework.result",
     "Search": "framework.research.searched",
     "Sweep": "framework.research.outcome",
     "WalkForward": "framework.research.walked",
+    "compare": "framework.research.comparing",
     "run": "framework.runner",
     "search": "framework.research.searching",
     "sweep": "framework.research.sweeping",

@@ -8,7 +8,7 @@ the first `next`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -42,6 +42,7 @@ from framework.live.killswitch import KillSwitch
 from framework.live.lockstep import LockStep
 from framework.live.opening import unheeded, warmed
 from framework.live.past import Past
+from framework.live.recipe import history, recipe
 from framework.live.records import POSITION, SPLIT, START, STOP
 from framework.live.settings import Live
 from framework.live.windows import Cut, Growing
@@ -80,6 +81,8 @@ def trade(
         check_account(venue, account, live.real_money, ground.past)
         cash, word = allotment(piece.cash, account, ground.past)
         start = _start(piece, sources, signals, venue, account, cash, live, ground.past)
+        is_intrabar = ground.is_path or not ground.is_told
+        start |= {"recipe": recipe(piece, longer, venue=venue.rules.venue, is_intrabar=is_intrabar)}
         ground.records.commit([(START, ground.name, start)])
         ground.records.tell()
         ground.io.call(ground.hub.trade(ground.past.resumed()))
@@ -92,6 +95,7 @@ def trade(
             warmup, need = at_least_one(warmup, need)
         at = ground.clock.now()
         feeds = warmed(sources, at, longer, warmup, need)
+        ground.records.commit(history(feeds))
         told = unopened(signals, feeds, at)
         feeds += ground.io.call(_following(ground, sources, signals, feeds))
         for text in unheeded(sources, at):
@@ -284,7 +288,7 @@ def _start(
     cash: float,
     live: Live,
     past: Past,
-) -> Mapping[str, Any]:
+) -> dict[str, Any]:
     return {
         "run": past.run + 1,
         "strategy": piece.strategy.__name__,

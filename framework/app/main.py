@@ -25,6 +25,7 @@ COMMANDS = {
     "positions": "show what a session holds",
     "orders": "show which orders of a session are open",
     "journal": "show what sessions did",
+    "compare": "play a session again as a backtest, and price what differs by its cause",
     "fetch": "fetch bars into the cache",
     "signals": "print what AlphaHub's algorithms publish, as it comes",
     "proxy": "hold the account's one data connection and serve everybody on this machine",

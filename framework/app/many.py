@@ -105,8 +105,6 @@ def _dask(address: str) -> Iterator[Any]:
     try:
         client = Client(address, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"--dask {address}: there is no scheduler ({error}); start one: dask scheduler"
-        ) from None
+        raise ConfigError(f"--dask {address}: there is no scheduler ({error}); start one: dask scheduler") from None
     with client:
         yield client

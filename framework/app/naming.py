@@ -13,6 +13,9 @@ import backtrader as bt
 
 from framework.errors import ConfigError, nearest
 
+OF_A_FILE = "switchback_user_"
+"""How the module begins that a strategy's file becomes."""
+
 
 def strategy(name: str) -> type[bt.Strategy]:
     """Return the strategy class that `name` names; the class may be left out where a file has only one.
@@ -47,7 +50,7 @@ def _file(path: Path) -> ModuleType:
         folder = path.parent
         others = [each.name for each in folder.glob("*.py")] if folder.is_dir() else []
         raise ConfigError(f"there is no file {path.resolve()}{nearest(path.name, others)}")
-    name = f"switchback_user_{path.stem}"
+    name = f"{OF_A_FILE}{path.stem}"
     loader = SourceFileLoader(name, str(path))
     module = ModuleType(name)
     module.__file__ = str(path)

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from framework.ports import Source, Venue
 
 
-def add_bars(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say where bars come from."""
+def add_bars(parser: argparse.ArgumentParser, default: str | None = "sample") -> None:
+    """Add the options that say where bars come from; without a `default` they may be left out."""
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--bars", metavar="FILE", help="a Parquet or CSV file of bars")
-    where.add_argument("--source", choices=("sample", "alpaca"), default="sample", help="default: sample")
+    where.add_argument("--source", choices=("sample", "alpaca"), default=default, help=f"default: {default or 'none'}")
     add_range(parser)
     file = parser.add_argument_group("a file's bars")
     file.add_argument("--tz", metavar="ZONE", help="zone of times that have none, such as America/New_York")

@@ -28,6 +28,7 @@ from framework.live.bridge import Bridge
 from framework.live.clock import pace
 from framework.live.commands import End, Idle, Instant, Leave
 from framework.live.ending import Stop, ended_by_interrupt
+from framework.live.recipe import priced
 from framework.live.records import ADDED, BARS, HALT, LINK, REMARK, REVISION, SPLIT, TOLD, Records
 from framework.live.windows import Growing, ending
 from framework.model import (
@@ -276,7 +277,8 @@ class Loop:
         if told.bars:
             self.tally.instants += 1
             self.tally.late += told.is_late
-            self._line.records.append(BARS, told.at.isoformat(), {"symbols": [bar.symbol for bar in told.bars]})
+            body = {"symbols": [bar.symbol for bar in told.bars], "bars": priced(told.bars)}
+            self._line.records.append(BARS, told.at.isoformat(), body)
 
     def _by_the_clock(self) -> None:
         """Do what time alone brings about: timers, and longer bars whose last minutes had no trade."""

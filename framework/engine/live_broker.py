@@ -319,7 +319,7 @@ class LiveBroker(RuledBroker):
         is_over = not order.alive() and order.status != order.Completed  # an earlier run's fills are none
         if is_over and order.ref not in self._ids and reason != WARMING_UP:
             what = f"{order.ordtypename().lower()} {abs(order.created.size):g} {order.getordername()}"
-            self._records.append(REFUSED, symbol_of(order.data), {"order": what, "reason": reason})
+            self._records.append(REFUSED, symbol_of(order.data), {"order": what, "reason": reason, **_asked(order)})
         if not order.alive():
             self._forget(order)
 
@@ -458,6 +458,17 @@ class LiveBroker(RuledBroker):
     def open_ids(self) -> Mapping[str, Any]:
         """The open orders by their client order id."""
         return dict(self._orders)
+
+
+def _asked(order: Any) -> dict[str, Any]:
+    """Return what an order that was not sent was to be, as the journal keeps it; `created` is a date number."""
+    return {
+        "created": order.created.dt,
+        "is_buy": order.isbuy(),
+        "size": abs(order.created.size),
+        "type": order.getordername(),
+        "status": order.getstatusname(),
+    }
 
 
 def _late_child(parent: Any) -> str:
