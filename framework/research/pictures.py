@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -95,10 +96,18 @@ def _map(whole: Picture, ax: Any, values: pd.Series) -> None:
 
 
 def _numbers(ax: Any, cells: np.ndarray[Any, np.dtype[np.float64]], drawn: Any) -> None:
+    places = decimals(cells)
     for (row, column), value in np.ndenumerate(cells):
         if np.isfinite(value):
             ink = "black" if drawn.norm(value) > 0.6 else "white"
-            ax.text(column, row, f"{value:.2f}".replace("-", "−"), ha="center", va="center", fontsize=8, color=ink)
+            text = f"{value:,.{places}f}".replace("-", "−")
+            ax.text(column, row, text, ha="center", va="center", fontsize=8, color=ink)
+
+
+def decimals(cells: np.ndarray[Any, np.dtype[np.float64]]) -> int:
+    """Return how many decimals show three digits of the greatest."""
+    greatest = float(np.nanmax(np.abs(cells), initial=0.0))
+    return min(max(2 - math.floor(math.log10(greatest)), 0), 9) if greatest else 2
 
 
 def _ticks(put: Any, labels: list[str]) -> None:

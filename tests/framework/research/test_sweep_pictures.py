@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from swept import DAY, Dip
 
 from framework import search, sweep
 from framework.errors import ConfigError
 from framework.research.outcome import Sweep
+from framework.research.pictures import decimals
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +23,14 @@ def test_one_parameter_is_a_line() -> None:
     (line,) = swept.plot("final_equity").axes[0].lines
     assert line.get_ydata()[0] == swept.table["final_equity"][0]
     assert line.get_ydata()[1] != line.get_ydata()[1]
+
+
+@pytest.mark.parametrize(
+    ("greatest", "places"), [(0.0, 2), (0.0036, 5), (0.5, 3), (2.05, 2), (31.0, 1), (100_123.0, 0), (float("nan"), 2)]
+)
+def test_numbers_of_a_map_have_three_digits(greatest: float, places: int) -> None:
+    """Returns of a thousandth are no row of noughts, and money has no cents."""
+    assert decimals(np.array([[-greatest / 2, greatest], [0.0, np.nan]])) == places
 
 
 def test_two_parameters_are_a_heat_map(found: Sweep) -> None:
