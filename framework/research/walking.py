@@ -11,7 +11,7 @@ import backtrader as bt
 import numpy as np
 
 from framework.calendar import Calendar, Days
-from framework.columns import Instants
+from framework.columns import Instants, moment
 from framework.errors import ConfigError
 from framework.page import PathLike
 from framework.ports import SignalSource, Source
@@ -118,10 +118,11 @@ class _Walk:
     def windows(self, train: int, test: int, *, anchored: bool) -> list[Window]:
         """Load all bars, and return the windows that their days make."""
         have = loaded(self.ready, self.sets).bars
-        ends = [bars.end for each in have for bars in each.after().values()]
-        calendar = have[0].calendar
-        days = _days(np.concatenate(ends), calendar)
-        return windows_of(days, calendar, train, test, anchored=anchored, since=have[0].start)
+        ends = np.concatenate([bars.end for each in have for bars in each.after().values()])
+        calendar, since = have[0].calendar, have[0].start
+        until = have[0].end or moment(ends.max())  # a day that ends later is half done: no longer bar is made of it
+        days = _days(ends, calendar)
+        return windows_of(days, calendar, train, test, anchored=anchored, since=since, until=until)
 
     def sweeps(self, parts: Sequence[tuple[Part, Sequence[int]]], rows: dict[int, str]) -> list[Sweep]:
         """Make the runs of these numbers over each part; `rows` is filled as they come."""

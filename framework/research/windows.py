@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from framework.calendar import Calendar, Days
@@ -41,13 +41,20 @@ def sessions_in(asked: Sessions, name: str) -> int:
 
 
 def windows_of(
-    days: Days, calendar: Calendar, train: int, test: int, *, anchored: bool, since: datetime | None
+    days: Days,
+    calendar: Calendar,
+    train: int,
+    test: int,
+    *,
+    anchored: bool,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> list[Window]:
     """Return the windows over these trading days, each test part right after the one before.
 
     The first trains on the first `train` days. Then all moves on by `test` days; `anchored` leaves the beginning of
-    the train part where it is. The last test part has what days are left. No part begins before `since`.
-    Raise `ConfigError` where not one day is left to test on.
+    the train part where it is. The last test part has what days are left. No part begins before `since`, or ends after
+    `until`. Raise `ConfigError` where not one day is left to test on.
     """
     if len(days) <= train:
         raise ConfigError(
@@ -57,13 +64,17 @@ def windows_of(
     found = []
     for first in range(train, len(days), test):
         begin, after = 0 if anchored else first - train, min(first + test, len(days))
-        found.append(Window(_part(days, calendar, begin, first, since), _part(days, calendar, first, after, since)))
+        parts = [_part(days, calendar, *each) for each in ((begin, first), (first, after))]
+        found.append(Window(*(_within(each, since, until) for each in parts)))
     return found
 
 
-def _part(days: Days, calendar: Calendar, first: int, after: int, since: datetime | None) -> Part:
+def _part(days: Days, calendar: Calendar, first: int, after: int) -> Part:
     """Return the days from one number on to before another; it ends when the next one begins, and leaves no gap."""
     opens, last = days[first].item(), days[after - 1].item()
-    start = calendar.midnight(opens)
-    end = calendar.midnight(days[after].item() if after < len(days) else last + timedelta(days=1))
-    return Part(opens, last, start if since is None else max(start, since), end)
+    end = days[after].item() if after < len(days) else last + timedelta(days=1)
+    return Part(opens, last, calendar.midnight(opens), calendar.midnight(end))
+
+
+def _within(part: Part, since: datetime | None, until: datetime | None) -> Part:
+    return replace(part, start=max(part.start, since or part.start), end=min(part.end, until or part.end))

@@ -53,8 +53,8 @@ def test_each_trial_is_what_run_gives(found: Search) -> None:
 
 def test_a_search_is_better_than_chance() -> None:
     """The later half of its trials is better than the first ones, which are drawn by lot."""
-    found = searched(trials=64, objective="fills").table["fills"]
-    assert found[32:].mean() > 1.2 * found[:10].mean()
+    found = searched(trials=48, objective="fills").table["fills"]
+    assert found[24:].mean() > 1.2 * found[:10].mean()
 
 
 def test_the_best_is_opened_as_a_whole_result(found: Search) -> None:
@@ -70,7 +70,7 @@ def test_the_best_is_opened_as_a_whole_result(found: Search) -> None:
 def test_the_same_seed_makes_the_same_trials_whoever_runs_them(found: Search) -> None:
     """By two processes, which end their runs in whatever order, as by this one."""
     assert searched(workers=2).digest == found.digest
-    assert searched(seed=1).digest != found.digest
+    assert searched(seed=1, trials=4).job.sets != found.job.sets[:4]
 
 
 def test_more_trials_go_on_where_fewer_ended(found: Search) -> None:
@@ -89,12 +89,12 @@ def test_what_is_not_allowed_is_never_run(tmp_path: Path) -> None:
 
 def test_a_constraint_is_about_figures_and_parameters() -> None:
     """What does not meet it is in the table and never the best; the search turns away from there."""
-    found = searched(trials=48, constraints=[lambda run: run["fills"] < 60, lambda run: run["period"] > 5])
+    found = searched(trials=32, constraints=[lambda run: run["fills"] < 60, lambda run: run["period"] > 5])
     table = found.table
     assert ((table["fills"] < 60) & (table["period"] > 5)).tolist() == table["met"].tolist()
     assert set(found.ranked()["met"]) == {True}
     assert not table["met"].all()
-    assert table["met"][24:].mean() >= table["met"][:10].mean()
+    assert table["met"][16:].mean() >= table["met"][:10].mean()
 
 
 def test_a_constraint_that_no_trial_meets() -> None:
@@ -148,23 +148,24 @@ def test_a_store_has_what_was_done(tmp_path: Path) -> None:
     folder = tmp_path / "begun"
     folder.mkdir()
     how: dict[str, Any] = {"store": tmp_path / "store", "params": {"mishap": "count", "folder": str(folder)}}
+    how["trials"] = 14
     with pytest.MonkeyPatch.context() as patch:
         keep, kept = Store.keep, []
 
         def full(store: Store, *row: str) -> None:
             keep(store, *row)
             kept.append(row)
-            if len(kept) == 11:
+            if len(kept) == 9:
                 raise SwitchbackError("the power is off")
 
         patch.setattr(Store, "keep", full)
         with pytest.raises(SwitchbackError, match="the power is off"):
             searched(**how)
-    assert counted(folder) == 11
+    assert counted(folder) == 9
     again = searched(**how)
     distinct = len({repr(each) for each in again.job.sets})
     assert counted(folder) == distinct
-    assert searched(**how).digest == again.digest == searched(params=how["params"]).digest
+    assert searched(**how).digest == again.digest == searched(params=how["params"], trials=14).digest
 
 
 def test_rows_are_shared_with_sweeps(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from swept import DAY, Dip, in_drills
 
-from framework import sweep
+from framework import search, sweep
 from framework.errors import ConfigError, SwitchbackError
 from framework.research.cluster import Cluster
 from framework.research.rows import row
@@ -53,6 +53,21 @@ def test_the_table_is_the_same_from_a_cluster(tmp_path: Path) -> None:
     with cluster_of(2, 3, tmp_path) as client:
         found = sweep(Dip, source=DAY, grid=GRID, workers=client)
     assert found.digest == sweep(Dip, source=DAY, grid=GRID, workers=1).digest
+
+
+@in_drills
+def test_a_search_makes_the_same_trials_on_a_cluster(tmp_path: Path) -> None:
+    """The job goes there once, and a number a run; a number is a parameter set."""
+    pytest.importorskip("optuna")
+    how: dict[str, Any] = {
+        "source": DAY,
+        "space": {"period": (2, 40), "lot": [1, 2]},
+        "trials": 20,
+        "objective": "fills",
+    }
+    with cluster_of(2, 3, tmp_path) as client:
+        found = search(Dip, workers=client, **how)
+    assert found.digest == search(Dip, workers=1, **how).digest
 
 
 @in_drills

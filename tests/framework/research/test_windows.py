@@ -21,7 +21,7 @@ JANUARY = XNYS.sessions.days[XNYS.sessions.days >= np.datetime64("2026-01-02")][
 
 
 def windows(train: int, test: int, **how: Any) -> list[Window]:
-    return windows_of(JANUARY, XNYS, train, test, **{"anchored": False, "since": None, **how})
+    return windows_of(JANUARY, XNYS, train, test, **{"anchored": False, **how})
 
 
 def test_holidays_and_weekends_do_not_count() -> None:
@@ -39,12 +39,14 @@ def test_the_train_part_moves_on_or_stays_anchored() -> None:
 
 
 def test_a_part_is_whole_days_of_the_exchange() -> None:
-    """From midnight in New York; not from before the source begins."""
-    since = datetime(2026, 1, 2, 15, tzinfo=UTC)
-    first, second = windows(10, 5, since=since)
-    assert first.train.start == since
+    """From midnight to midnight in New York; not from before the source begins, nor to after it ends."""
+    first, second = windows(10, 5)
     assert second.train.start == datetime(2026, 1, 9, 5, tzinfo=UTC)
     assert second.test.end == datetime(2026, 1, 31, 5, tzinfo=UTC)
+    since, until = datetime(2026, 1, 2, 15, tzinfo=UTC), datetime(2026, 1, 30, 18, tzinfo=UTC)
+    first, second = windows(10, 5, since=since, until=until)
+    assert (first.train.start, second.test.end) == (since, until)
+    assert second.train.start == datetime(2026, 1, 9, 5, tzinfo=UTC)
 
 
 @given(st.integers(1, 19), st.integers(1, 25), st.booleans())
