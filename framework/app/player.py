@@ -120,7 +120,8 @@ async def played(playing: Playing, sent: Callable[[], None], remark: Remark) -> 
     """
     from feeds.alpaca import protocol
     from feeds.alpaca.proxy.account import Account
-    from feeds.alpaca.proxy.playback import NOBODY, NoHistory, Playback, RecordedClock
+    from feeds.alpaca.proxy.playback import NOBODY, Playback, RecordedClock
+    from feeds.alpaca.proxy.played_history import NoHistory
     from feeds.alpaca.proxy.recording_file import looked_through
     from feeds.alpaca.proxy.server import Proxy as Server
     from feeds.alpaca.proxy.server import served

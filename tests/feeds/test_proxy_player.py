@@ -16,12 +16,13 @@ import requests
 from data_sandbox import LOGIN, Client
 from proxy_stage import Front, Remote, following, played, proxied, started
 from tape import OPEN
+from test_proxy_faults import stalled
 
 from feeds import AlpacaBars
 from feeds.alpaca.line import Line
 from feeds.alpaca.messages import as_json, as_msgpack
 from feeds.alpaca.proxy.audience import Audience
-from feeds.alpaca.proxy.playback import NOBODY, Playback, RecordedClock
+from feeds.alpaca.proxy.playback import NOBODY, SETTLED, Playback, RecordedClock
 from feeds.alpaca.proxy.recording import (
     MAGIC,
     Answered,
@@ -157,13 +158,53 @@ def test_all_has_been_sent_when_it_says_so(tmp_path: Path) -> None:
             assert player.figures()[IEX]["clients"] == 1
 
 
+def long(kind: str) -> Iterator[Framed]:
+    """Yield frames of four megabytes in all, a message each."""
+    for number in range(4_000):
+        yield Framed(OPEN, IEX, as_msgpack([{"T": kind, "S": "SPY", "c": number, "x": "x" * 1_000}]))
+
+
 def test_as_fast_as_clients_read_costs_them_nothing(tmp_path: Path) -> None:
-    """More than a client's buffer holds by far: nobody is too slow, and no quote gives way."""
-    quotes = [{"T": "q", "S": "SPY", "c": number, "x": "x" * 1_000} for number in range(4_000)]
-    path = recording(tmp_path, *(Framed(OPEN, IEX, as_msgpack([each])) for each in quotes))
-    with fronted(path, budget=200_000) as front, front.client(packed=True, quotes=["SPY"]) as one:
-        assert told(one, 4_000) == [("SPY", number) for number in range(4_000)]
+    """More than a buffer holds by far, and a client that stalls: it is not too slow, and no quote gives way."""
+    path = recording(tmp_path, *long("q"))
+    with fronted(path, budget=200_000) as front, stalled(front, quotes=["SPY"]) as client:
+        front.until(lambda: front.figures()["queue_bytes"] > 0)
+        assert told(client, 4_000) == [("SPY", number) for number in range(4_000)]
         assert front.figures()["conflations_total"] == 0
+
+
+def test_what_waits_for_a_client_is_not_sent_yet(tmp_path: Path) -> None:
+    """All is played, and nobody has been told that it is over before the last client has it."""
+    path = recording(tmp_path, *long("t"))
+    with fronted(path, speed=1e6, budget=1 << 24) as front, stalled(front, trades=["SPY"]) as client:
+        front.until(lambda: front.figures()["messages_received_total"] == 4_000)
+        assert not front.proxy.finished
+        assert len(told(client, 4_000)) == 4_000
+        assert front.proxy.wait(30)
+
+
+class Listeners:
+    """As many clients as are listening, and nothing to send them."""
+
+    def __init__(self) -> None:
+        self.listening, self.is_mending, self.clients = 1, False, ()
+
+
+def test_playing_does_not_begin_before_all_are_there(tmp_path: Path) -> None:
+    """However long the first waits for the second; and a moment after that, for it may ask for more."""
+    contents, io, there = looked_through(recording(tmp_path)), VirtualClock(), Listeners()
+
+    async def scene() -> None:
+        audience: Any = Audience(lambda: [there])  # type: ignore[list-item, return-value]
+        playing = asyncio.create_task(Playback(contents, RecordedClock(OPEN, io), 0).run(audience, clients=2))
+        await io.advance(10 * SETTLED)
+        there.listening = 2
+        await io.advance(SETTLED / 2)
+        assert not playing.done()
+        await io.advance(SETTLED)
+        assert playing.done()
+
+    asyncio.run(scene())
 
 
 def test_playing_waits_for_as_many_clients_as_it_is_told_to(tmp_path: Path) -> None:
@@ -217,6 +258,14 @@ def test_break_is_played_and_made_good_as_it_was(tmp_path: Path) -> None:
         assert [figures[name] for name in ("reconnects_total", "gaps_total", "gaps_open_total")] == [1, 1, 0]
         assert figures["missed_bars_total"] == 3
         assert f"{IEX} is down: gone" in front.proxy.remarks
+
+
+def test_history_of_symbols_that_nobody_asks_for_is_left_out(tmp_path: Path) -> None:
+    """When it was recorded others had asked for them too."""
+    broken = [link(Lost, 1, "gone"), link(Made, 3), *answer(3, 2, SPY=[1, 2], IBM=[1, 2])]
+    path = recording(tmp_path, frame(0, "SPY", "IBM"), *broken, frame(4, "SPY"))
+    with fronted(path) as front, front.client(bars=["SPY"]) as client:
+        assert told(client, 4) == [("SPY", minute) for minute in (0, 1, 2, 4)]
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgpack
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from feeds.alpaca.proxy.recording import (
@@ -34,6 +34,8 @@ from framework.errors import ConfigError
 T0 = datetime(2026, 1, 5, 14, 30, tzinfo=UTC)
 
 INSTANTS = st.timedeltas(timedelta(days=-20_000), timedelta(days=60_000)).map(T0.__add__)
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines may be busy
+
 STREAMS = st.sampled_from(["/v2/iex", "/v1beta3/crypto/us"])
 RECORDS: st.SearchStrategy[Record] = st.one_of(
     st.builds(Started, INSTANTS),
@@ -61,6 +63,7 @@ def read(content: bytes, size: int = 1 << 20) -> tuple[list[Record], int]:
     return [each for piece in iter(lambda: file.read(size), b"") for each in reader.feed(piece)], reader.end
 
 
+@UNHURRIED
 @given(st.lists(RECORDS, max_size=8), st.integers(1, 50))
 def test_what_is_written_comes_back_in_pieces_of_any_size(records: list[Record], size: int) -> None:
     """Every kind, byte for byte and to the microsecond."""
@@ -68,6 +71,7 @@ def test_what_is_written_comes_back_in_pieces_of_any_size(records: list[Record],
     assert read(content, size) == (records, len(content))
 
 
+@UNHURRIED
 @given(st.lists(RECORDS, min_size=1, max_size=4))
 def test_what_is_cut_at_any_byte_is_whole_up_to_the_record_before(records: list[Record]) -> None:
     """No record is lost that was whole, and none is made up."""
@@ -93,6 +97,7 @@ def test_file_that_was_cut_anywhere_is_added_to(tmp_path: Path) -> None:
         whole = read(content[:cut])[0] if cut >= len(MAGIC) else []
         file = RecordingFile(path)
         file.write(encoded(later))
+        assert kept(path) == [*whole, later]
         file.close()
         assert kept(path) == [*whole, later]
 
@@ -127,6 +132,7 @@ def test_file_of_another_kind_is_said_in_one_line(tmp_path: Path, content: bytes
     assert path.read_bytes() == content
 
 
+@UNHURRIED
 @given(st.binary(max_size=len(MAGIC)))
 def test_beginning_of_another_file_is_not_taken_for_one_that_was_cut_off(head: bytes) -> None:
     """Only what is a part of our own beginning is."""
