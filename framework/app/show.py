@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from framework.app.difference import differences
@@ -104,7 +105,11 @@ def windows(found: WalkForward) -> Table:
         table.add_column(f"{LABELS[key]}, {part}", justify="right")
     for row in found.table.to_dict("records"):
         days = f"{row['test_start']:%Y-%m-%d} to {row['test_end']:%m-%d}"
-        told = [row["error"]] if row["error"] else [_written(each.partition("_")[2], row[each]) for each in figures]
+        told = (
+            [escape(row["error"])]
+            if row["error"]
+            else [_written(each.partition("_")[2], row[each]) for each in figures]
+        )
         table.add_row(days, *("" if row[name] is None else _value(row[name]) for name in names), *told)
     return table
 
@@ -125,7 +130,7 @@ def ranks(found: Sweep, by: Sequence[str], rows: pd.DataFrame) -> Table:
 
 
 def _value(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else escape(str(value))
 
 
 def _written(key: str, value: Any) -> str:

@@ -78,7 +78,12 @@ class WalkForward:
         error: why nothing was chosen, or why the test run failed; else it is empty. All figures of a window
         are in `steps[number].train.table` and `steps[number].test.table`.
         """
-        return pd.DataFrame([self._row(each) for each in self.steps])
+        rows = [self._row(each) for each in self.steps]
+        found = pd.DataFrame(rows)
+        for name in (self.steps[0].train.column(each) for each in self.parameters):
+            if found[name].isna().any():  # a whole number stays one beside a window without any
+                found[name] = pd.Series([each[name] for each in rows], dtype=object)
+        return found
 
     @property
     def figures(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework.errors import ConfigError
@@ -33,6 +33,7 @@ def told(params: Mapping[str, Any]) -> str:
     return repr(sorted(params.items()))
 
 
+@settings(deadline=None)
 @given(SETS)
 def test_a_parameter_set_is_made_again_from_its_number(params: dict[str, Any]) -> None:
     """To the last bit, in another process too, in the order of the space."""
@@ -41,6 +42,7 @@ def test_a_parameter_set_is_made_again_from_its_number(params: dict[str, Any]) -
     assert list(again) == list(SPACE.dimensions)
 
 
+@settings(deadline=None)
 @given(SETS, SETS)
 def test_parameter_sets_have_numbers_of_their_own(one: dict[str, Any], other: dict[str, Any]) -> None:
     """So that a number tells whether a set came before."""

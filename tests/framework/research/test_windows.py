@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework.calendar import Calendar
@@ -49,6 +49,7 @@ def test_a_part_is_whole_days_of_the_exchange() -> None:
     assert second.train.start == datetime(2026, 1, 9, 5, tzinfo=UTC)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 19), st.integers(1, 25), st.booleans())
 def test_every_day_after_the_first_train_part_is_tested_once(train: int, test: int, anchored: bool) -> None:
     """The test parts follow one another without a gap, and each begins where its train part ends."""
