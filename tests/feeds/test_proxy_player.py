@@ -263,7 +263,7 @@ def test_break_is_played_and_made_good_as_it_was(tmp_path: Path) -> None:
 def test_history_of_symbols_that_nobody_asks_for_is_left_out(tmp_path: Path) -> None:
     """When it was recorded others had asked for them too."""
     broken = [link(Lost, 1, "gone"), link(Made, 3), *answer(3, 2, SPY=[1, 2], IBM=[1, 2])]
-    path = recording(tmp_path, frame(0, "SPY", "IBM"), *broken, frame(4, "SPY"))
+    path = recording(tmp_path, frame(0, "SPY"), *broken, frame(4, "SPY"))
     with fronted(path) as front, front.client(bars=["SPY"]) as client:
         assert told(client, 4) == [("SPY", minute) for minute in (0, 1, 2, 4)]
 

@@ -89,7 +89,8 @@ def test_reason_that_is_no_text_does_not_stop_the_recorder() -> None:
 
 def test_file_that_was_cut_anywhere_is_added_to(tmp_path: Path) -> None:
     """What is cut off at its end gives way; what is whole before it stays, and what comes later is whole too."""
-    before: list[Record] = [Started(T0), Framed(T0, "/v2/iex", b"\x91\x80"), Made(T0, "/v2/iex")]
+    long = Framed(T0, "/v2/iex", b"longer than what follows it, by some bytes")
+    before: list[Record] = [Started(T0), Made(T0, "/v2/iex"), long]
     later = Lost(T0 + timedelta(seconds=1), "/v2/iex", "gone")
     content, path = written(before), tmp_path / "a.recording"
     for cut in range(len(content) + 1):
