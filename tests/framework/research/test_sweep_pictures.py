@@ -67,10 +67,10 @@ def test_many_parameters_are_axes_side_by_side(found: Sweep) -> None:
 
 def test_parallel_axes_of_what_is_no_number() -> None:
     """Each value has a place of its own, in order; a value that is the only one is in the middle."""
-    swept = sweep(Dip, source=DAY, grid={"mishap": ["", "count"], "lot": [1, 3], "folder": ["."]}, workers=1)
+    swept = sweep(Dip, source=DAY, grid={"mishap": ["", "none"], "lot": [1, 3], "folder": ["."]}, workers=1)
     ax = swept.plot("fills", over=["mishap", "folder", "lot"], kind="parallel").axes[0]
     places = {each.get_text(): each.get_position()[1] for each in ax.texts if each.get_position()[0] < 2}
-    assert places == {"": 0, "count": 1, ".": 0.5}
+    assert places == {"": 0, "none": 1, ".": 0.5}
 
 
 def test_a_search_is_drawn_with_parallel_axes() -> None:
