@@ -286,6 +286,30 @@ def test_day_with_breaks_is_played_as_it_was_heard(tmp_path: Path, seed: int) ->
         assert front.proxy.wait(30)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_missed_trades_and_markers_of_gaps_are_played_too(tmp_path: Path, seed: int) -> None:
+    """As far as history had them when they were recorded."""
+    chance, path, prices = random.Random(seed), tmp_path / "day.recording", {"SPY": [100.0 + at for at in range(20)]}
+
+    def heard(client: Client) -> list[Any]:
+        """Return all trades and bars in their orders, and whether the markers say that all was made good."""
+        found: list[dict[str, Any]] = []
+        while sum(each["T"] in "tb" for each in found) < 100:
+            found += client.read()
+        told = [[(each["t"], each.get("c"), each.get("i")) for each in found if each["T"] == kind] for kind in "tb"]
+        return [*told, {each["filled"] for each in found if each["T"] == "gap"}]
+
+    with proxied(prices, record=path) as front, front.client("/v2/iex?gaps=1", bars=["SPY"], trades=["SPY"]) as client:
+        for _ in range(20):
+            if chance.random() < 0.3:
+                front.venue.arm("drop", stream="data")
+            front.venue.step()
+        live = heard(client)
+    with fronted(path) as front, front.client("/v2/iex?gaps=1", bars=["SPY"], trades=["SPY"]) as client:
+        assert heard(client) == live
+    assert live[2] == {True}
+
+
 @pytest.mark.parametrize(
     "hole",
     [
