@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import ConfigError
@@ -35,6 +35,22 @@ def add_workers(group: argparse._ArgumentGroup) -> None:
         help="the Ray that runs on this machine, or the one at ray://HOST:10001",
     )  # fmt: skip
     group.add_argument("--store", metavar="FILE", help="keep rows there, and do not compute again what is in it")
+
+
+def named(option: str, texts: Sequence[str], form: str, once: str) -> Iterator[tuple[str, str, str]]:
+    """Yield what was typed, the name and what stands behind its equals sign; `form` and `once` are for messages.
+
+    Raise `ConfigError` where there is no equals sign, or a name comes again.
+    """
+    names = set[str]()
+    for text in texts:
+        name, equals, what = text.partition("=")
+        if not equals:
+            raise ConfigError(f"{option} {text}: write it as {form}")
+        if name in names:
+            raise ConfigError(f"{option} {text}: {name} is given twice; {once}")
+        names.add(name)
+        yield f"{option} {text}", name, what
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:

@@ -79,16 +79,11 @@ def main(options: argparse.Namespace) -> None:
 
 def space_of(options: argparse.Namespace, strategy: type[bt.Strategy]) -> dict[str, Any]:
     """Return what `-s` asks for: each value read as the parameter's default is."""
+    from framework.app.many import named
+
     defaults = dict(strategy.params._getitems())
-    space: dict[str, Any] = {}
-    for text in options.space:
-        name, equals, what = text.partition("=")
-        if not equals:
-            raise ConfigError(f"-s {text}: write it as NAME=WHAT, such as period=5:105 or size=0.1..2.0")
-        if name in space:
-            raise ConfigError(f"-s {text}: {name} is given twice; give it once")
-        space[name] = _dimension(f"-s {text}", what, defaults.get(name))
-    return space
+    told = named("-s", options.space, "NAME=WHAT, such as period=5:105 or size=0.1..2.0", "give it once")
+    return {name: _dimension(option, what, defaults.get(name)) for option, name, what in told}
 
 
 _BETWEEN = re.compile(r"\s*(-?[\d.]+?(?:e-?\d+)?)\s*\.\.\s*(-?[\d.]+(?:e-?\d+)?)\s*(:log)?\s*", re.IGNORECASE)

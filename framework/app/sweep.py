@@ -56,16 +56,12 @@ def main(options: argparse.Namespace) -> None:
 
 def grid_of(options: argparse.Namespace, strategy: type[bt.Strategy]) -> dict[str, Any]:
     """Return what `-g` asks for: each value read as the parameter's default is."""
+    from framework.app.many import named
+
     defaults = dict(strategy.params._getitems())
-    grid: dict[str, Any] = {}
-    for text in options.grid:
-        name, equals, given = text.partition("=")
-        if not equals:
-            raise ConfigError(f"-g {text}: write it as NAME=VALUES, such as period=5:105:5")
-        if name in grid:
-            raise ConfigError(f"-g {text}: {name} is given twice; put its values together, with commas")
-        grid[name] = values(f"-g {text}", given, defaults.get(name))
-    return grid
+    form, once = "NAME=VALUES, such as period=5:105:5", "put its values together, with commas"
+    told = named("-g", options.grid, form, once)
+    return {name: values(option, given, defaults.get(name)) for option, name, given in told}
 
 
 def values(option: str, given: str, default: Any) -> list[Any]:
