@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Any
 
@@ -76,33 +76,49 @@ def trade(
     Raise `ConfigError` for what is wrong before anything is sent, `VenueError` for what the venue says.
     """
     with ExitStack() as stack:
-        ground = opened(stack, piece, sources, signals, venue, live, rig)
-        account: Snapshot = ground.io.call(ground.hub.snapshot(TRIES))
-        check_account(venue, account, live.real_money, ground.past)
-        cash, word = allotment(piece.cash, account, ground.past)
-        start = _start(piece, sources, signals, venue, account, cash, live, ground.past)
-        is_intrabar = ground.is_path or not ground.is_told
-        start |= {"recipe": recipe(piece, longer, venue=venue.rules.venue, is_intrabar=is_intrabar)}
-        ground.records.commit([(START, ground.name, start)])
-        ground.records.tell()
-        ground.io.call(ground.hub.trade(ground.past.resumed()))
-        missed: tuple[OrderUpdate, ...] = ()
-        splits: Sequence[Split] = ()
-        if ground.past.run:
-            account, missed = ground.io.call(_caught_up(ground.hub))
-            splits = ground.io.call(ground.hub.splits((ground.past.latest or ground.clock.now()) - LATE))
-        if ground.past.run:
-            warmup, need = at_least_one(warmup, need)
-        at = ground.clock.now()
-        feeds = warmed(sources, at, longer, warmup, need)
-        ground.records.commit(history(feeds))
-        told = unopened(signals, feeds, at)
-        feeds += ground.io.call(_following(ground, sources, signals, feeds))
-        for text in unheeded(sources, at):
-            ground.hub.bridge.post(Remark(text))
-        notes = [word] if word else []
-        how = _Session(ground, piece, venue, live, feeds, told, cash, account, missed, splits, notes, stop or Stop())
-        return how.played()
+        return begun(stack, piece, sources, venue, longer, warmup, need, live, rig, stop, signals).played()
+
+
+def begun(
+    stack: ExitStack,
+    piece: Piece,
+    sources: Sequence[LiveSource],
+    venue: LiveVenue,
+    longer: Sequence[Timeframe],
+    warmup: Warmup | Auto,
+    need: MinimumPeriods,
+    live: Live,
+    rig: Rig = REAL,
+    stop: Stop | None = None,
+    signals: Sequence[LiveSignalSource] = (),
+) -> Begun:
+    """Begin a session: everything before the first `next`. It ends with `stack`; raise as `trade` does."""
+    ground = opened(stack, piece, sources, signals, venue, live, rig)
+    account: Snapshot = ground.io.call(ground.hub.snapshot(TRIES))
+    check_account(venue, account, live.real_money, ground.past)
+    cash, word = allotment(piece.cash, account, ground.past)
+    start = _start(piece, sources, signals, venue, account, cash, live, ground.past)
+    is_intrabar = ground.is_path or not ground.is_told
+    start |= {"recipe": recipe(piece, longer, venue=venue.rules.venue, is_intrabar=is_intrabar)}
+    ground.records.commit([(START, ground.name, start)])
+    ground.records.tell()
+    ground.io.call(ground.hub.trade(ground.past.resumed()))
+    missed: tuple[OrderUpdate, ...] = ()
+    splits: Sequence[Split] = ()
+    if ground.past.run:
+        account, missed = ground.io.call(_caught_up(ground.hub))
+        splits = ground.io.call(ground.hub.splits((ground.past.latest or ground.clock.now()) - LATE))
+    if ground.past.run:
+        warmup, need = at_least_one(warmup, need)
+    at = ground.clock.now()
+    feeds = warmed(sources, at, longer, warmup, need)
+    ground.records.commit(history(feeds))
+    told = unopened(signals, feeds, at)
+    feeds += ground.io.call(_following(ground, sources, signals, feeds))
+    for text in unheeded(sources, at):
+        ground.hub.bridge.post(Remark(text))
+    notes = [word] if word else []
+    return Begun(ground, piece, venue, live, feeds, told, cash, account, missed, splits, notes, stop or Stop())
 
 
 async def _caught_up(hub: Hub) -> tuple[Snapshot, tuple[OrderUpdate, ...]]:
@@ -151,7 +167,7 @@ def _follow_time(ground: Ground, sources: Sequence[LiveSource]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Session:
+class Begun:
     """A session whose bars are coming in: the engine's side of it."""
 
     ground: Ground
@@ -176,10 +192,9 @@ class _Session:
             with attention():
                 (strategy,) = cerebro.run()
         except BaseException as error:
-            self._stopped(type(error).__name__)
+            self.stopped(type(error).__name__)
             raise
-        self.ground.io.call(self.ground.hub.settle())
-        self._stopped("ended")
+        self.settled()
         notes = [*self.notes, *cerebro.tally.told(), *_open(broker)]
         own = [each for each in cerebro.datas if isinstance(each, LiveData) and not each.p.is_made]
         bars = {data.p.symbol: _columns(data, number(self.feeds[0].opens_at)) for data in own}
@@ -188,7 +203,13 @@ class _Session:
             session=self.ground.name, not_flat=cerebro.left.not_flat,
         )  # fmt: skip
 
-    def _stopped(self, why: str) -> None:
+    def settled(self) -> None:
+        """End in order: wait for what was asked for last, and write down that it is over."""
+        self.ground.io.call(self.ground.hub.settle())
+        self.stopped("ended")
+
+    def stopped(self, why: str) -> None:
+        """Write down that the session is over, and why."""
         self.ground.records.commit([(STOP, self.ground.name, {"why": why})])
         self.ground.records.tell()
 
@@ -198,25 +219,32 @@ class _Session:
         datas = [_live_data(feed, where) for feed in self.feeds]
         told = [LiveSignalData(**signal_options(each, self.feeds, where)) for each in self.signals]
         broker = funded(LiveBroker(rules=self.venue.rules), self.piece, self.cash)
-        ground = self.ground
-        day = self.feeds[0].calendar.zone
-        broker.connect(
-            ground.name, ground.past.run + 1, ground.hub.bridge.send, ground.records, self.live.limits, day
-        )  # fmt: skip
-        orders = self._orders()
+        self.connect(broker)
+        orders = self.orders()
         pairs: list[tuple[Any, Feed | SignalFeed]] = [*zip(datas, self.feeds, strict=True)]
         pairs += zip(told, self.signals, strict=True)
         cast(cerebro, self.piece, pairs, broker, orders.day_end)
-        ownership = Ownership(broker, ground.records)
-        cerebro.line = Line(
+        line = self.line(broker, datas, orders)
+        cerebro.line = replace(line, made=lambda added: self._made(added, where))
+        return cerebro, datas
+
+    def connect(self, broker: LiveBroker) -> None:
+        """Say where a broker's orders go."""
+        ground, day = self.ground, self.feeds[0].calendar.zone
+        broker.connect(
+            ground.name, ground.past.run + 1, ground.hub.bridge.send, ground.records, self.live.limits, day
+        )  # fmt: skip
+
+    def line(self, broker: LiveBroker, datas: Sequence[LiveData], orders: Orders) -> Line:
+        """Return what the loop needs of this session."""
+        ground, ownership = self.ground, Ownership(broker, self.ground.records)
+        return Line(
             ground.hub.bridge, ground.clock, ground.records, ground.is_told, ground.is_path,
             tuple(_windows(self.feeds)),
             restore=lambda strategy: self._restored(broker, strategy, datas),
             checked=lambda strategy, account: [Remark(text) for text in ownership.check(strategy, account)],
-            orders=orders, stop=self.stop, settle=self._settled,
-            look=ground.lookout.look, made=lambda added: self._made(added, where),
+            orders=orders, stop=self.stop, settle=self._settled, look=ground.lookout.look,
         )  # fmt: skip
-        return cerebro, datas
 
     def _made(self, added: Added, where: tzinfo) -> LiveData:
         """Return the feed of a symbol that was added."""
@@ -224,7 +252,7 @@ class _Session:
         self.ground.lookout.also(data)
         return data
 
-    def _orders(self) -> Orders:
+    def orders(self) -> Orders:
         """Return what holds for the session's whole life."""
         ground, at_close = self.ground, self.piece.at_close
         seconds = None if ground.is_told else ground.clock.monotonic

@@ -71,6 +71,8 @@ class BarData(bt.feed.DataBase):
         ]  # fmt: skip
 
     def _columns(self) -> list[Any]:
-        bars: Columns = self.p.dataname
+        return self._columns_of(self.p.dataname)
+
+    def _columns_of(self, bars: Columns) -> list[Any]:
         none = bars.volume * 0.0
         return [date2num(bars.end), bars.open, bars.high, bars.low, bars.close, bars.volume, none]
