@@ -44,7 +44,7 @@ class Store:
         mend()
         self.venue, self.live = venue, live or Live()
         self.notifs: deque[tuple[str, tuple[Any, ...], dict[str, Any]]] = deque()
-        self.round: Callable[[], None] = lambda: None
+        self.round: Callable[[], None] | None = None
         """Called where a loop asks for messages: at the beginning of each of its rounds."""
         self.name = ""
         """The name of the session that ran last: under it `switchback journal` shows what it did."""
@@ -84,17 +84,18 @@ class Store:
 
     def get_notifications(self) -> list[tuple[str, tuple[Any, ...], dict[str, Any]]]:
         """Return the messages; live this is where a round of Backtrader's loop begins."""
-        self.round()
+        if self.round is not None:
+            self.round()
         told = list(self.notifs)
         self.notifs.clear()
         return told
 
     def join(self, cerebro: Any, *, is_live: bool) -> None:
         """Take part in a Cerebro's runs; where a feed is live, a session goes around each of them."""
-        cerebro.addstore(self)
         if is_live:
             from framework.store_session import surround
 
+            cerebro.addstore(self)
             surround(cerebro)
 
     # -- what is each venue's own

@@ -110,7 +110,7 @@ class StoreSession:
             self._begun.stopped(type(error).__name__)
             raise
         finally:
-            del leader.round
+            leader.round = None
             self._loop = None
         self._begun.settled()
         return played

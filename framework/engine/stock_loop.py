@@ -89,7 +89,7 @@ class StockLoop(Loop):
     @property
     def is_silent(self) -> bool:
         """Whether news of orders wait for the next instant: in lock-step they do, as in a backtest."""
-        return self._line.is_told and not self._now.is_step
+        return self._line.is_told and not self._now.is_step and not self._is_finished
 
     def finish(self) -> None:
         """End: send what was asked for last, and hear what becomes of the entries that were cancelled. Once."""

@@ -33,10 +33,13 @@ _OURS = {"symbol", "opens_at", "unit", "is_made"}
 def unit_of(timeframe: int, compression: int) -> Timeframe:
     """Return Backtrader's two parameters as a timeframe; raise `ConfigError` for bars that there are none of."""
     if timeframe not in _UNITS:
+        names = dict(enumerate(bt.TimeFrame.Names))
         raise ConfigError(
-            f"timeframe={bt.TimeFrame.getname(timeframe)} is not among the bars of a store; it has Minutes, Days, "
-            "Weeks and Months, and live bars are made of minutes"
+            f"timeframe={names.get(timeframe, timeframe)!r} is not among the bars of a store; it has "
+            "bt.TimeFrame.Minutes, Days, Weeks and Months"
         )
+    if not isinstance(compression, int) or compression < 1:
+        raise ConfigError(f"compression={compression!r} is no number of bars; it is 1 or more")
     whole, rest = divmod(compression, 60)
     if timeframe == bt.TimeFrame.Minutes and not rest:
         return Timeframe(whole, Unit.HOUR)
@@ -106,9 +109,9 @@ class StoreData(LiveData):
         super().start()
         self._laid, self._breaks, self.is_over = None, 0, False
         self.notifs.clear()
-        for status in (self.CONNECTED, self.DELAYED):
-            self.notifs.append((status, (), {}))
-        self._laststatus = self.DELAYED
+        if not self.p.historical:  # a backtest's would keep the lean engine away, and stock tells them to nobody
+            self.notifs.extend((status, (), {}) for status in (self.CONNECTED, self.DELAYED))
+            self._laststatus = self.DELAYED
 
     def begin(self, bars: Columns, opens_at: float, *, is_made: bool) -> None:
         """Take the history of a session that begins, and its first moment; `is_made` where another feed has prices."""
