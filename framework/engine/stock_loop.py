@@ -178,13 +178,13 @@ class StockLoop(Loop):
         bars: Iterable[Bar],
         updates: Iterable[OrderUpdate] = (),
         signals: Iterable[Signals] = (),
+        looked: Mapping[Any, Any] | None = None,
     ) -> None:
-        late = self._fresh.late(at) > 0
         rows = {
             data: row(bar)
             for bar in bars
             for data in self._feeds.get((bar.symbol, bar.timeframe), ())
-            if not data.is_over and (data.p.backfill or not late)
+            if not data.is_over and (data.p.backfill or not data.is_down)
         }
         self._rounds.append(Round(at, rows, tuple(updates), is_step=True))
 

@@ -59,7 +59,7 @@ class StoreBroker(LiveBroker):
         if not self._is_traded:
             raise ConfigError(
                 f"{type(self).__name__} trades live, and no data of its store is live in this run: on old prices "
-                "nothing is traded. Leave setbroker out for a backtest, or give getdata(historical=False)"
+                "nothing is traded; leave setbroker out for a backtest, or give getdata(historical=False)"
             )
         super().start()
 

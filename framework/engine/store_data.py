@@ -69,7 +69,8 @@ class StoreData(LiveData):
         self._rows_before: list[Row] = []
         self._laid: Row | None = None
         self._breaks = 0
-        self.is_over = False
+        self.is_down = self.is_over = False
+        """Whether the line of its prices is down (what comes then is what was missed); whether it has ended."""
 
     @classmethod
     def check_names(cls, given: Iterable[str]) -> None:
@@ -107,7 +108,7 @@ class StoreData(LiveData):
         if self.p.historical:
             self._bars = self.store.past(self)
         super().start()
-        self._laid, self._breaks, self.is_over = None, 0, False
+        self._laid, self._breaks, self.is_down, self.is_over = None, 0, False, False
         self.notifs.clear()
         if not self.p.historical:  # a backtest's would keep the lean engine away, and stock tells them to nobody
             self.notifs.extend((status, (), {}) for status in (self.CONNECTED, self.DELAYED))
@@ -129,7 +130,8 @@ class StoreData(LiveData):
         self._laid = row
 
     def linked(self, *, is_up: bool) -> None:
-        """Note that the line of its prices has come up or gone down."""
+        """Note that the line of its prices has come up, which it has when what was missed was told, or gone down."""
+        self.is_down = not is_up
         if is_up:
             if self.told == self.CONNBROKEN:
                 self.become(self.CONNECTED)
