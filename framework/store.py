@@ -48,6 +48,8 @@ class Store:
         """Called where a loop asks for messages: at the beginning of each of its rounds."""
         self.name = ""
         """The name of the session that ran last: under it `switchback journal` shows what it did."""
+        self.notes: tuple[str, ...] = ()
+        """What one should know of the session that ran last: bars that came late, orders that are still open."""
 
     # -- what a script asks for
 

@@ -7,6 +7,7 @@ run with live feeds is surrounded: `Cerebro.runstrategies`, stock's or ours, is 
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -36,6 +37,8 @@ from framework.resample import check
 from framework.stage import Piece, number
 from framework.store import Store
 from framework.trade import Begun, begun
+
+log = logging.getLogger("switchback.live")
 
 EVERYTHING = float("inf")
 """What a session may spend where nobody says it: all that the account has."""
@@ -106,6 +109,7 @@ class StoreSession:
             played = play()
             if self._loop is not None:
                 self._loop.finish()
+                self._note(self._loop)
         except BaseException as error:
             self._begun.stopped(type(error).__name__)
             raise
@@ -114,6 +118,13 @@ class StoreSession:
             self._loop = None
         self._begun.settled()
         return played
+
+    def _note(self, loop: StockLoop) -> None:
+        """Keep what the user should know of the session, as a result's notes do."""
+        still = [f"order {each} is still open at the venue" for each in self._broker.open_ids]
+        self._store.notes = (*loop.tally.told(), *loop.oversight.left.not_flat, *still)
+        for note in self._store.notes:
+            log.info("%s", note)
 
     def _round(self, store: Store) -> None:
         if self._loop is None:
@@ -164,11 +175,14 @@ class StoreSession:
                 _wanted(data, feed, is_resumed=bool(session.ground.past.run)), number(feed.opens_at),
                 is_made=first[data.p.symbol] is not data,
             )  # fmt: skip
+        _name_apart([*ranked, *self._clones()])
+
+    def _clones(self) -> list[Any]:
+        return [data for data in self._cerebro.datas if isinstance(data, StoreClone) and not data.p.historical]
 
     def _made_line(self) -> Line:
         units = {(data.p.symbol, data.unit) for data in self._datas}
-        known: list[Any] = [*self._datas, *(data for data in self._cerebro.datas if isinstance(data, StoreClone))]
-        line = self._begun.line(self._broker, known, self._begun.orders())
+        line = self._begun.line(self._broker, [*self._datas, *self._clones()], self._begun.orders())
         windows = tuple(each for each in line.windows if (each.symbol, each.target) in units)
         return replace(line, windows=windows, restore=lambda strategy: self._restored(line, strategy))
 
@@ -203,6 +217,15 @@ def _wanted(data: StoreData, feed: Feed, *, is_resumed: bool) -> Columns:
         return bars[max(len(bars) - is_resumed, 0) :]
     since = data.store.since(data)
     return bars if since is None else bars.between(since, None)
+
+
+def _name_apart(datas: Iterable[Any]) -> None:
+    """Give a symbol's longer feeds names of their own, as `run` does: a journal knows positions by feeds' names."""
+    names: set[str] = set()
+    for data in datas:
+        if not data._name or data._name in names:
+            data._name = f"{data.p.symbol} {unit_of(data._timeframe, data._compression)}"
+        names.add(data._name)
 
 
 def _need(datas: Sequence[Any], casting: Sequence[Casting]) -> MinimumPeriods:

@@ -42,10 +42,11 @@ def ran(name: str, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
 
 def marks(strategy: Any) -> list[tuple[float, ...]]:
     """Return when each symbol was bought and sold, and at what price, once an hour and a half of the day is over."""
-    found = []
-    for each in strategy.observers:
+    found: list[tuple[float, ...]] = []
+    for each in strategy.getobservers():
         if isinstance(each, bt.observers.BuySell):
-            rows = zip(strategy.datetime.array, each.lines.buy.array, each.lines.sell.array, strict=False)
+            size, lines = min(len(each), len(strategy)), (strategy.datetime, each.lines.buy, each.lines.sell)
+            rows = zip(*(line.get(size=size) for line in lines), strict=True)
             found += [row for row in rows if row[0] > WARM and not all(math.isnan(price) for price in row[1:])]
     return found
 

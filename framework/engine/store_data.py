@@ -103,7 +103,7 @@ class StoreData(LiveData):
 
     def start(self) -> None:
         """Begin: a backtest loads its bars here, and raises where there are none."""
-        if self.p.calendar is None:
+        if self.p.calendar is None and self._env._tradingcal is None:
             self.p.calendar = TradingCalendar(name=self.store.calendar(self).name)  # type: ignore[call-arg]  # metaclass
         if self.p.historical:
             self._bars = self.store.past(self)
