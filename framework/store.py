@@ -115,7 +115,7 @@ class Store:
         return {}
 
     def line(self, data: StoreData) -> str:
-        """Return the line that a feed's bars come over: each has one connection."""
+        """Return the name of the line that a feed's bars come over, as its `Link` has it: each has one connection."""
         return ""
 
     # -- bars

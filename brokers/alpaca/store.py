@@ -12,6 +12,7 @@ from typing import Any
 from brokers.alpaca.venue import AlpacaVenue
 from feeds.alpaca.protocol import is_crypto
 from feeds.alpaca.source import AlpacaBars
+from feeds.alpaca.stream import endpoint
 from feeds.alpaca.via import Given
 from framework.calendar import Calendar
 from framework.engine.store_broker import StoreBroker
@@ -100,7 +101,7 @@ class AlpacaStore(Store):
         return self.bars([data.p.symbol], data, MINUTE).calendar
 
     def line(self, data: StoreData) -> str:
-        return "crypto" if is_crypto((data.p.symbol,)) else "stocks"
+        return endpoint(data.p.data_feed, crypto=is_crypto((data.p.symbol,))).stream
 
     def kind(self, data: StoreData) -> Mapping[str, Any]:
         return {"data_feed": data.p.data_feed, "extended_hours": data.p.extended_hours}

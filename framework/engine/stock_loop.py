@@ -9,7 +9,7 @@ the broker, the messages. Everything else is the live loop's (`framework.engine.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
@@ -55,7 +55,8 @@ class StockLoop(Loop):
         for data in datas:
             self._feeds.setdefault((data.p.symbol, data.unit), []).append(data)
         self._rest = min((data.p.qcheck for data in datas if data.p.qcheck > 0), default=1.0)
-        self._rounds: deque[Round] = deque(_warm_up(datas))
+        self._past = _warm_up(datas)
+        self._rounds: deque[Round] = deque()
         self._now = Round()
         self._playing = ExitStack()
         self._is_warm = self._is_owed = self._is_finished = False
@@ -65,8 +66,8 @@ class StockLoop(Loop):
     def begin_round(self) -> tuple[Said, ...]:
         """Lay out what this round is to find, and return the messages; wait for it where nothing has come yet."""
         self._end_round()
-        if not self._rounds and not self._is_warm:
-            self._begin()
+        if not self._is_warm:
+            self._warm_up()
         if not self._rounds:
             self._between()
         if not self._rounds and not self._is_over and (self._line.is_told or not self._broker.notifs):
@@ -113,8 +114,11 @@ class StockLoop(Loop):
                 forget(strategy)
         self._now = Round()
 
-    def _begin(self) -> None:
-        """Begin to trade: the history has been played."""
+    def _warm_up(self) -> None:
+        """Lay down the next instant of the history; where all of it has been played, begin to trade."""
+        if (following := next(self._past, None)) is not None:
+            self._rounds.append(following)
+            return
         self._is_warm = True
         self._restored()
         self._broker.begin()
@@ -199,7 +203,8 @@ class StockLoop(Loop):
 
     def _told(self, news: Link | Revision | Remark) -> None:
         if isinstance(news, Link) and news.brings_prices:
-            for data in self._live:
+            over_it = [data for data in self._live if data.store.line(data) == news.stream]
+            for data in over_it or self._live:
                 data.linked(is_up=news.is_up)
             if all(data.is_over for data in self._live):
                 self.oversight.leave(f"{news.stream} is down, and no feed is to connect again")
@@ -209,7 +214,7 @@ class StockLoop(Loop):
         """Stock's loop asks the broker in each round."""
 
 
-def _warm_up(datas: Iterable[StoreData]) -> Iterable[Round]:
+def _warm_up(datas: Iterable[StoreData]) -> Iterator[Round]:
     """Yield the history of the feeds, an instant each."""
     rows: dict[float, dict[StoreData, Any]] = {}
     for data in datas:

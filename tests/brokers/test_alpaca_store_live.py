@@ -12,11 +12,15 @@ from typing import Any
 
 import backtrader as bt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from store_script import DAY, OPEN, Scripted, half_an_hour, live, stop, store_of
+from tape import Tape
 
+from brokers import AlpacaVenue
 from brokers.alpaca.settings import Settings
 from feeds import SampleBars
-from framework import Limits, Live
+from framework import Limits, Live, run
 from framework.app.sandbox import Sandbox
 from framework.columns import Columns
 from framework.engine import Cerebro
@@ -158,9 +162,11 @@ def test_20_two_stores_trade_in_one_process_at_a_time() -> None:
 # -- bars
 
 
-@pytest.mark.parametrize("kind", [bt.Cerebro, Cerebro])
-@pytest.mark.parametrize("how", ["clone", "only", "day", "replay"])
-def test_resampling_and_replaying_live_are_those_of_a_backtest(kind: type[Any], how: str) -> None:
+@pytest.mark.parametrize(
+    ("how", "kind"),
+    [("clone", bt.Cerebro), ("clone", Cerebro), ("only", bt.Cerebro), ("day", bt.Cerebro), ("replay", bt.Cerebro)],
+)
+def test_resampling_and_replaying_live_are_those_of_a_backtest(how: str, kind: type[Any]) -> None:
     """Backtrader's own filters, by the minutes' time: stock ends windows by the wall clock, and dies of it."""
 
     def cast(cerebro: Any, data: Any) -> None:
@@ -170,7 +176,7 @@ def test_resampling_and_replaying_live_are_those_of_a_backtest(kind: type[Any], 
         longer = {"timeframe": DAYS} if how == "day" else {"timeframe": MINUTES, "compression": 5}
         (cerebro.replaydata if how == "replay" else cerebro.resampledata)(data, **longer)
 
-    with Sandbox(half_an_hour("SPY", minutes=390)) as sandbox:
+    with Sandbox(half_an_hour("SPY", minutes=390 if how == "day" else 60)) as sandbox:
         store, played, tested = store_of(sandbox), kind(), kind()
         cast(played, store.getdata("SPY", timeframe=MINUTES, backfill_start=False))
         played.setbroker(store.getbroker())
@@ -241,6 +247,22 @@ def test_bars_of_another_feed_come_before_the_history(sandbox: Sandbox) -> None:
     strategy = live(sandbox, {7: stop}, backfill_from=BarData(dataname=earlier))
     days = [bt.num2date(row[0][1]).day for row in strategy.seen]
     assert days == [4, 4, 4, 4, 4, 5, 5]
+
+
+@settings(max_examples=6)
+@given(kept=st.lists(st.tuples(st.booleans(), st.booleans()), min_size=8, max_size=12))
+def test_whatever_minutes_there_are_a_script_sees_what_run_shows(kept: list[tuple[bool, bool]]) -> None:
+    """Minutes without a bar of one symbol or both: the same calls of `next`, with the same bars of both in each."""
+    prices = {
+        name: [100.0 + at if each[number] else None for at, each in enumerate(kept)]
+        for number, name in enumerate(("SPY", "IBM"))
+    }
+    if any(all(price is None for price in each) for each in prices.values()):
+        return
+    with Sandbox(Tape(prices, opens=OPEN)) as sandbox:
+        script = live(sandbox, symbols=("SPY", "IBM"))
+    ran = run(Scripted, source=Tape(prices, opens=OPEN), venue=AlpacaVenue(), warmup=0).strategy
+    assert script.seen == ran.seen
 
 
 # -- orders and the session
@@ -405,3 +427,14 @@ def test_an_arrival_wakes_stocks_loop_at_once() -> None:
         strategy = live(sandbox, {1: lambda s: s.buy(size=1), 3: stop}, qcheck=600.0)
     assert dict(strategy.heard)["Completed"] <= 2
     assert len(strategy.seen) == 3
+
+
+def test_a_broken_line_is_told_of_the_feeds_that_come_over_it() -> None:
+    """Stocks and coins have a connection each: when one drops, the other's feeds are as they were."""
+    prices = [100.0 + at for at in range(12)]
+    stock, coin = Tape({"SPY": prices}, opens=OPEN), Tape({"BTC/USD": prices}, opens=OPEN, calendar="24/7")
+    with Sandbox([stock, coin]) as sandbox:
+        sandbox.fault("drop", stream="data", after=4)
+        strategy = live(sandbox, symbols=("SPY", "BTC/USD"))
+    assert [name for name, status in strategy.statuses if status == "CONNBROKEN"] == ["SPY"]
+    assert len(strategy.seen) == 12
