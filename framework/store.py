@@ -53,11 +53,10 @@ class Store:
 
     # -- what a script asks for
 
-    def getdata(self, *args: Any, **kwargs: Any) -> Any:
-        """Return a feed; the parameters are those of the venue's class of feeds."""
-        names = dict(zip(("dataname",), args, strict=False)) | kwargs
-        self.DataCls.check_names(names)
-        return self.DataCls(store=self, **names)
+    def getdata(self, dataname: str = "", **kwargs: Any) -> Any:
+        """Return a feed of a symbol; the parameters are those of the venue's class of feeds."""
+        self.DataCls.check_names(kwargs)
+        return self.DataCls(store=self, dataname=dataname, **kwargs)
 
     def getbroker(self, **kwargs: Any) -> Any:
         """Return the account's broker."""
@@ -119,6 +118,14 @@ class Store:
         return ""
 
     # -- bars
+
+    def check(self, data: StoreData) -> None:
+        """Raise `ConfigError` or `Unsupported` for a feed that cannot be: its symbol, its dates, its options."""
+        zone = self.calendar(data).zone
+        instant(data.since, zone)
+        instant(data.until, zone, is_end=True)
+        if data.islive():
+            self.line(data)
 
     def past(self, data: StoreData) -> Columns:
         """Return the bars of a backtest's feed. Raise `ConfigError` where there are none, `VenueError`."""

@@ -143,7 +143,7 @@ class StoreSession:
             check(MINUTE, unit)
         warmup: Warmup | Auto = "auto" if any(data.p.backfill_start for data in self._datas) else 0
         piece, need = self._piece(casting[0]), _need(self._cerebro.datas, casting)
-        live = replace(self._store.live, adopt=())  # what is adopted is said by `use_positions`, feed by feed
+        live = replace(self._store.live, adopt=())  # what is adopted goes to the shortest feed of its symbol, below
         venue = live_venue(self._store.venue)
         return begun(stack, piece, sources, venue, units, warmup, need, live, stop=self.stop)
 
@@ -190,17 +190,20 @@ class StoreSession:
 
     def _restored(self, line: Line, strategy: Any) -> dict[str, float]:
         """Give the broker what an earlier run left, or what the account holds; return what is not the session's."""
-        held = line.restore(strategy)
-        if self._begun.ground.past.run or not self._broker.p.use_positions:
-            return held
+        line.restore(strategy)
         account, records = self._begun.account, self._begun.ground.records
-        own = {data.p.symbol: data for data in self._datas if not data.p.is_made}
+        own = {data.p.symbol: data for data in self._datas if not data.p.is_made and self._is_adopted(data.p.symbol)}
         for position in account.positions:
             if (data := own.get(position.symbol)) is not None:
                 with self._broker.restraint.unearned():
                     settle(self._broker, strategy, data, position.quantity, position.average_price, account.at)
                 records.append(POSITION, data._name, {"quantity": position.quantity, "price": position.average_price})
         return foreign(self._broker, account)
+
+    def _is_adopted(self, symbol: str) -> bool:
+        """Return whether what the account holds of a symbol becomes the session's; one that goes on has its own."""
+        is_asked_for = self._broker.p.use_positions and not self._begun.ground.past.run
+        return is_asked_for or symbol in self._store.live.adopt
 
     def _refusal(self, order: Any) -> str:
         """Return why an order is not taken: its feed has no prices of now."""
@@ -230,12 +233,17 @@ def _name_apart(datas: Iterable[Any]) -> None:
 
 def _need(datas: Sequence[Any], casting: Sequence[Casting]) -> MinimumPeriods:
     """Return what tells how many bars each kind must have before the first `next` of these strategies."""
-    kinds = [_kind(data) for data in datas]
-    most: dict[tuple[str, Timeframe], int] = {}
-    for strategy, _, params in casting:
-        for kind, period in zip(kinds, minimum_periods(strategy, params, kinds), strict=True):
-            most[kind] = max(most.get(kind, 1), period)
-    return lambda asked: [most.get(kind, 1) for kind in asked]
+
+    @functools.cache  # it makes the strategies once more: only where that is needed
+    def most() -> dict[tuple[str, Timeframe], int]:
+        kinds = [_kind(data) for data in datas]
+        found: dict[tuple[str, Timeframe], int] = {}
+        for strategy, _, params in casting:
+            for kind, period in zip(kinds, minimum_periods(strategy, params, kinds), strict=True):
+                found[kind] = max(found.get(kind, 1), period)
+        return found
+
+    return lambda asked: [most().get(kind, 1) for kind in asked]
 
 
 def _kind(data: Any) -> tuple[str, Timeframe]:

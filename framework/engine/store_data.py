@@ -59,6 +59,8 @@ class StoreData(LiveData):
         if store is None:
             raise ConfigError(f"{name} belongs to a store; make it with store.getdata(...), or give store=")
         self.check_names(unknown)
+        if not self.p.dataname:
+            raise ConfigError(f'{name} is of a symbol; give it, such as getdata(dataname="AAPL")')
         self.store = self._store = store
         self.unit  # noqa: B018 - bars that there are none of are told here, not when the run begins
         self.p.symbol = self.p.symbol or str(self.p.dataname)
@@ -71,6 +73,7 @@ class StoreData(LiveData):
         self._breaks = 0
         self.is_down = self.is_over = False
         """Whether the line of its prices is down (what comes then is what was missed); whether it has ended."""
+        store.check(self)
 
     @classmethod
     def check_names(cls, given: Iterable[str]) -> None:

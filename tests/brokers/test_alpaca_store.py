@@ -61,6 +61,12 @@ def test_venues_do_not_bring_backtrader_along() -> None:
         (lambda store: store.getdata("SPY", timeframe=bt.TimeFrame.Ticks), "timeframe='Ticks' is not among"),
         (lambda store: store.getdata("SPY", timeframe="Minutes"), "timeframe='Minutes' is not among"),
         (lambda store: store.getdata("SPY", timeframe=MINUTES, compression=0), "compression=0 is no number of bars"),
+        (
+            lambda store: store.getdata("SPY", timeframe=MINUTES, fromdate="yesterday"),
+            "fromdate 'yesterday' is not a date",
+        ),
+        (lambda store: store.getdata("SPY", timeframe=MINUTES, data_feed="iexx"), r"'iexx' .*did you mean iex"),
+        (lambda store: store.getdata(timeframe=MINUTES), "AlpacaData is of a symbol"),
         (lambda store: AlpacaData(dataname="SPY", timeframe=MINUTES), "AlpacaData belongs to a store"),
         (lambda store: AlpacaBroker(), "AlpacaBroker belongs to a store"),
     ],

@@ -312,7 +312,8 @@ def test_what_the_account_holds_is_the_scripts_unless_it_says_otherwise(sandbox:
     for use in (True, False):
         live(sandbox, {1: look}, broker={"use_positions": use})
     live(sandbox, {1: look}, symbols=("IBM",))
-    assert [size for size, _ in seen] == [3, 0, 0]
+    live(sandbox, {1: look}, broker={"use_positions": False}, how=Live(adopt=("SPY",), durable="OFF"))
+    assert [size for size, _ in seen] == [3, 0, 0, 3]
     assert seen[0][1] == pytest.approx(100_000, abs=20)
 
 
