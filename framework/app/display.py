@@ -6,7 +6,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TextIO
@@ -15,7 +15,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live as Screen
 from rich.text import Text
 
-from framework.app.said import KEPT, Said
+from framework.app.said import KEPT, said
 from framework.live.screen import screen
 from framework.live.status import Message, Status
 
@@ -77,9 +77,7 @@ def displayed(stream: TextIO) -> Iterator[Display]:
         stack.callback(_leave, console, display)
         stack.enter_context(live)
         if console.is_terminal:
-            said = Said(display.say)
-            stack.enter_context(redirect_stdout(said))
-            stack.enter_context(redirect_stderr(said))
+            stack.enter_context(said(display.say))
         yield display
 
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import IO, Self
@@ -24,7 +24,7 @@ from rich.live import Live as Screen
 from framework.app.functions.board import Board
 from framework.app.functions.panels import drawn
 from framework.app.functions.plain import PlainLines
-from framework.app.said import KEPT, Said
+from framework.app.said import KEPT, said
 from framework.live.publishing import FAREWELL
 from framework.live.screen import LEAST
 
@@ -57,19 +57,17 @@ class FunctionDisplay:
         self._is_failing = False
 
     def __enter__(self) -> Self:
-        console = self._given or Console(file=sys.stdout, force_jupyter=False)
+        console = self._given or Console(file=sys.stdout or io.StringIO(), force_jupyter=False)
         console.file = console.file  # not what stands in for standard output meanwhile
         self._block.enter_context(_lenient(console.file))
-        is_drawn = console.file.isatty() and console.is_terminal and not console.is_dumb_terminal
+        is_drawn = self._tried(lambda: _is_drawn_on(console))
         shown = self._pictures if is_drawn else self._lines
         thread = threading.Thread(target=shown, args=(console,), name="switchback-display", daemon=True)
         thread.start()
         self._block.callback(thread.join, FAREWELL)  # a terminal that hangs keeps no session from its end
         self._block.callback(self._over.set)
         if is_drawn:
-            said = self._block.enter_context(Said(self._said.append))
-            self._block.enter_context(redirect_stdout(said))
-            self._block.enter_context(redirect_stderr(said))
+            self._block.enter_context(said(self._said.append))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -97,8 +95,8 @@ class FunctionDisplay:
         """Draw, where it is not what is shown already; return what is shown now."""
         console, board = screen.console, self._now()
         seconds = None if board.remaining is None else float(round(board.remaining))
-        said = tuple(self._said)[-LEAST:]
-        now = replace(board, remaining=seconds, messages=(*said, *board.messages)), console.size
+        printed = tuple(self._said)[-LEAST:]
+        now = replace(board, remaining=seconds, messages=(*printed, *board.messages)), console.size
         if now != shown:
             screen.update(drawn(now[0], console.width, console.height, self._most), refresh=True)
         return now
@@ -137,6 +135,11 @@ class FunctionDisplay:
             return None
         self._is_failing = False
         return shown
+
+
+def _is_drawn_on(console: Console) -> bool:
+    """Return whether it is a terminal that can be drawn on, whatever a build server wishes for its colours."""
+    return console.file.isatty() and console.is_terminal and not console.is_dumb_terminal
 
 
 @contextmanager

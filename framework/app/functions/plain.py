@@ -60,4 +60,5 @@ def summary(board: Board) -> str:
 
 def _new(before: Sequence[T], now: Iterable[T]) -> list[T]:
     """Return what was not there before, each once."""
-    return [each for each in dict.fromkeys(now) if each not in set(before)]
+    known = set(before)
+    return [each for each in dict.fromkeys(now) if each not in known]

@@ -230,6 +230,16 @@ def test_a_terminal_that_is_stopped_keeps_no_session_from_its_end(monkeypatch: p
     assert "Running..." in stream.getvalue().rpartition(LEFT)[2]
 
 
+def test_without_any_standard_output_nothing_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a program without a console; a stream that is closed is the same."""
+    closed = io.StringIO()
+    closed.close()
+    for stream in (None, closed):
+        monkeypatch.setattr(sys, "stdout", stream)
+        with FunctionDisplay(Boards()):
+            pass
+
+
 def test_an_error_of_the_session_goes_through(terminal: Terminal) -> None:
     """With the terminal given back first."""
 
