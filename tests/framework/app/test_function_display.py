@@ -19,6 +19,7 @@ from framework.app.functions.display import FunctionDisplay
 
 FILLED = TradeUpdate("buy-1-a", "ÄAPL", 150.3, 10.0, "filled", "buy", "buy", 1766515599.2, "OrderStatus.FILLED")
 BOARD = Board("dip", "paper", 98_234.1, 12.3, "Running...", 42.2, (), (FILLED,))
+QUICK = 0.002
 ENTERED, LEFT = "\x1b[?1049h", "\x1b[?1049l"
 
 
@@ -34,6 +35,12 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     return Terminal()
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a display be drawn more often than there is any use for."""
+    monkeypatch.setattr("framework.app.functions.display.FASTEST", QUICK)
 
 
 def console(stream: io.StringIO) -> Console:
@@ -62,10 +69,11 @@ class Boards:
             assert self._asked.acquire(timeout=20)
 
 
+@pytest.mark.usefixtures("quick")
 def test_in_a_terminal_it_has_a_screen_of_its_own_and_leaves_the_last_picture(terminal: Terminal) -> None:
     """The terminal is given back as it was."""
     boards = Boards()
-    with FunctionDisplay(boards, 0.05, console=console(terminal)):
+    with FunctionDisplay(boards, QUICK, console=console(terminal)):
         boards.shown()
         boards.board = replace(BOARD, status="Complete!", remaining=None)
     before, _, after = terminal.getvalue().rpartition(LEFT)
@@ -76,10 +84,11 @@ def test_in_a_terminal_it_has_a_screen_of_its_own_and_leaves_the_last_picture(te
     assert "\x1b[?25h" in terminal.getvalue()  # the cursor is there again
 
 
+@pytest.mark.usefixtures("quick")
 def test_what_changes_is_drawn(terminal: Terminal) -> None:
     """And what does not is not drawn again."""
     boards = Boards()
-    with FunctionDisplay(boards, 0.05, console=console(terminal)):
+    with FunctionDisplay(boards, QUICK, console=console(terminal)):
         boards.shown()
         size = len(terminal.getvalue())
         boards.shown()
@@ -89,12 +98,13 @@ def test_what_changes_is_drawn(terminal: Terminal) -> None:
         assert "+99.00" in terminal.getvalue()
 
 
+@pytest.mark.usefixtures("quick")
 def test_what_is_printed_meanwhile_is_a_message_and_printed_again(
     terminal: Terminal, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A function's own prints do not tear the picture, and are not lost, nor is the beginning of a line."""
     boards = Boards()
-    with FunctionDisplay(boards, 0.05, console=console(terminal)):
+    with FunctionDisplay(boards, QUICK, console=console(terminal)):
         print("hello [from] the function")  # noqa: T201  (as a function does)
         print("to stderr", file=sys.stderr)  # noqa: T201
         boards.shown()
@@ -108,13 +118,14 @@ def test_what_is_printed_meanwhile_is_a_message_and_printed_again(
     assert capsys.readouterr().out == "later\n"
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("variable", ["", "FORCE_COLOR", "TTY_COMPATIBLE"])
 def test_without_a_terminal_there_are_plain_lines(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each update once, and the summary; also where a build server asks for colours."""
     if variable:
         monkeypatch.setenv(variable, "1")
     stream, boards = io.StringIO(), Boards()
-    with FunctionDisplay(boards, 0.05, console=console(stream)):
+    with FunctionDisplay(boards, QUICK, console=console(stream)):
         boards.shown()
         boards.board = replace(BOARD, messages=("it raised",))
         boards.shown()
@@ -156,12 +167,13 @@ def test_an_encoding_that_lacks_a_letter_stops_nothing(
     assert not caplog.messages
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_board_that_fails_is_warned_of_once_and_asked_again(
     terminal: Terminal, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The session goes on, and so does the display."""
     boards = Boards()
-    with FunctionDisplay(boards, 0.05, console=console(terminal)):
+    with FunctionDisplay(boards, QUICK, console=console(terminal)):
         boards.board = None
         boards.shown()
         boards.shown()
@@ -171,10 +183,11 @@ def test_a_board_that_fails_is_warned_of_once_and_asked_again(
     assert "+77.00" in terminal.getvalue()
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_board_that_fails_at_the_end_leaves_the_last_picture(terminal: Terminal) -> None:
     """It is the best there is."""
     boards = Boards()
-    with FunctionDisplay(boards, 0.05, console=console(terminal)):
+    with FunctionDisplay(boards, QUICK, console=console(terminal)):
         boards.shown()
         boards.board = None
     assert "Running..." in terminal.getvalue().rpartition(LEFT)[2]
@@ -187,6 +200,7 @@ class Broken(Terminal):
         raise OSError(5, "Input/output error")
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("is_terminal", [True, False])
 def test_a_terminal_that_is_gone_ends_no_session(
     is_terminal: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -194,7 +208,7 @@ def test_a_terminal_that_is_gone_ends_no_session(
     """It is warned of, and nothing is raised, at the end neither."""
     monkeypatch.setenv("TERM", "xterm" if is_terminal else "dumb")
     boards = Boards()
-    with FunctionDisplay(boards, 0.05, console=console(Broken())):
+    with FunctionDisplay(boards, QUICK, console=console(Broken())):
         if not is_terminal:
             boards.shown()
     assert set(caplog.messages) == {
