@@ -54,15 +54,14 @@ class FunctionDisplay:
         self._over = threading.Event()
         self._block = ExitStack()
         self._last: Board | None = None
-        self._is_failing = False
+        self._warned: set[type[Exception]] = set()
 
     def __enter__(self) -> Self:
         console = self._given or Console(file=sys.stdout or io.StringIO(), force_jupyter=False)
         console.file = console.file  # not what stands in for standard output meanwhile
-        self._block.enter_context(_lenient(console.file))
         is_drawn = self._tried(lambda: _is_drawn_on(console))
         shown = self._pictures if is_drawn else self._lines
-        thread = threading.Thread(target=shown, args=(console,), name="switchback-display", daemon=True)
+        thread = threading.Thread(target=self._run, args=(shown, console), name="switchback-display", daemon=True)
         thread.start()
         self._block.callback(thread.join, FAREWELL)  # a terminal that hangs keeps no session from its end
         self._block.callback(self._over.set)
@@ -74,6 +73,13 @@ class FunctionDisplay:
         self._block.close()
 
     # -- what runs in the display's thread
+
+    def _run(self, shown: Callable[[Console], None], console: Console) -> None:
+        def show() -> None:
+            with _lenient(console.file):
+                shown(console)
+
+        self._tried(show)
 
     def _pictures(self, console: Console) -> None:
         self._tried(lambda: self._screen(console))
@@ -125,16 +131,14 @@ class FunctionDisplay:
         return self._last
 
     def _tried(self, show: Callable[[], object]) -> object:
-        """Show something; warn where that fails, once until it works again."""
+        """Show something; warn where that fails, once of each kind of error."""
         try:
-            shown = show()
+            return show()
         except Exception as error:  # whatever a display does, the session has money in it
-            if not self._is_failing:
+            if type(error) not in self._warned:
                 log.warning("what is shown of the session is not complete: %s: %s", type(error).__name__, error)
-            self._is_failing = True
+            self._warned.add(type(error))
             return None
-        self._is_failing = False
-        return shown
 
 
 def _is_drawn_on(console: Console) -> bool:
@@ -145,7 +149,7 @@ def _is_drawn_on(console: Console) -> bool:
 @contextmanager
 def _lenient(stream: IO[str]) -> Iterator[None]:
     """Let a stream write a question mark for what its encoding lacks (a tick, on some systems), not raise."""
-    if not isinstance(stream, io.TextIOWrapper):
+    if not isinstance(stream, io.TextIOWrapper) or stream.encoding.lower().startswith("utf"):
         yield
         return
     before = stream.errors

@@ -83,6 +83,7 @@ class Box:
 
     @property
     def lines(self) -> int:
+        """How many lines it takes beside its rows: the frame, and what else there is."""
         return 2 + (self.more if self.count else 0)
 
     def drawn(self, rows: int, width: int) -> Panel:

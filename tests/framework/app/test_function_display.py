@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import pty
@@ -211,9 +212,33 @@ def test_a_terminal_that_is_gone_ends_no_session(
     with FunctionDisplay(boards, QUICK, console=console(Broken())):
         if not is_terminal:
             boards.shown()
-    assert set(caplog.messages) == {
-        "what is shown of the session is not complete: OSError: [Errno 5] Input/output error"
-    }
+            boards.board = replace(BOARD, messages=("it raised",))
+            boards.shown()
+    assert caplog.messages == ["what is shown of the session is not complete: OSError: [Errno 5] Input/output error"]
+
+
+class _Gone(io.RawIOBase):
+    """A pipe that nobody reads any more."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object) -> int:
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_a_pipe_that_is_gone_ends_no_session(
+    encoding: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As with `| head`."""
+    stream = io.TextIOWrapper(_Gone(), encoding=encoding)  # type: ignore[type-var]
+    monkeypatch.setattr(sys, "stdout", stream)
+    with FunctionDisplay(Boards()):
+        pass
+    assert caplog.messages == ["what is shown of the session is not complete: BrokenPipeError: [Errno 32] Broken pipe"]
+    with contextlib.suppress(OSError):
+        stream.close()
 
 
 class Stopped(Terminal):
