@@ -38,7 +38,7 @@ from framework.live.status_file import StatusFile
 from framework.live.story import KEPT, Story
 from framework.live.trade_log import TradeLog
 from framework.live.transport import AioHttp
-from framework.ports import Clock, LiveSignalSource, LiveSource, LiveVenue, Session
+from framework.ports import Clock, LiveSignalSource, LiveSource, LiveVenue, QuoteSource, Session
 from framework.retries import Patience
 from framework.stage import Piece
 
@@ -128,7 +128,8 @@ def opened(
     http = rig.http(venue.rules.venue, clock, limit)
     control = rig.http("sandbox", clock, None)
     lookout.requests = lambda: http.requests
-    series = [(symbol, source.timeframe) for source in sources for symbol in source.symbols]
+    of_bars = [source for source in sources if not isinstance(source, QuoteSource)]
+    series = [(symbol, source.timeframe) for source in of_bars for symbol in source.symbols]
 
     slicer = Slicer(series, live.grace)
 

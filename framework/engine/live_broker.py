@@ -85,6 +85,11 @@ class LiveBroker(RuledBroker):
         self._session, self._run, self._send, self._records = session, run, send, records
         self.restraint = Restraint(self, limits, zone)
 
+    @property
+    def run(self) -> int:
+        """The how-manieth run of its session this is."""
+        return self._run
+
     # -- what a strategy asks for
 
     def submit(self, order: Any, check: bool = True) -> Any:

@@ -29,6 +29,8 @@ from framework.model import (
     OrderGroup,
     OrderStatus,
     OrderUpdate,
+    Quote,
+    QuoteBar,
     Remark,
     Signals,
     Snapshot,
@@ -36,6 +38,7 @@ from framework.model import (
     Trade,
 )
 from framework.ports import Added, Desk, LiveSignalSource, LiveSource, LiveVenue, News, Resumed, Session
+from framework.quoting import Beats, Board
 
 log = logging.getLogger("switchback.live")
 
@@ -92,6 +95,9 @@ class Hub:
         """In lock-step, for each order in which turn something was last asked of it."""
         self._grace: asyncio.Task[None] | None = None
         self._handled = 0
+        self.beats: Beats | None = None
+        self._board = Board(())
+        self._beat = 0
         self.are_splits_wanted = False
         """Whether the engine wants to know of splits before it is told of the account again."""
         self.desk: Desk = venue.open(session, self._emit_of_desk)
@@ -116,6 +122,8 @@ class Hub:
             self._kept.append(news)
         elif isinstance(news, Signals):
             self._signalled(news)
+        elif isinstance(news, Quote) and self._board.follows(news.symbol):
+            self._board.take(news)
         elif isinstance(news, Bar):
             self._sliced(self._slicer.add(news, self._clock.monotonic()))
         else:
@@ -157,6 +165,26 @@ class Hub:
             self._slicer.expect([(news.symbol, news.timeframe)])
             for bar in self._early.pop(news.symbol, ()):
                 self.emit(bar)
+
+    # -- the session's clock, where it goes by quotes
+
+    def look_at_quotes(self, symbols: Sequence[str], beats: Beats) -> None:
+        """Keep these symbols' quotes here, and tell the engine what stands when it is time to."""
+        self._board, self.beats = Board(symbols), beats
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the engine has not come to the last instant that it was told of."""
+        return self.bridge.taken < self._beat
+
+    def beat(self, at: datetime) -> None:
+        """Tell the engine of an instant."""
+        self.bridge.post(Instant(at, (), quotes=self.standing(at)))
+        self._beat = self.bridge.posted
+
+    def standing(self, at: datetime) -> tuple[QuoteBar, ...]:
+        """Return what was quoted up to an instant since the one before."""
+        return self._board.bars(at)
 
     def _emit_of_desk(self, news: News) -> None:
         self.emit(replace(news, brings_prices=False) if isinstance(news, Link) else news)
