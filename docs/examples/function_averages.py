@@ -24,9 +24,12 @@ def trading_strat(context):
     quotes, positions = context["get_current_data"]()
     quote_collection.append(quotes)
     held = {each["ticker"]: each["quantity"] for each in positions}
+    waiting = {each["ticker"] for each in context["get_open_orders"]()}
 
     orders = []
     for ticker, quote in quotes.items():
+        if ticker in waiting:
+            continue
         middles = [(each[ticker]["bid"] + each[ticker]["ask"]) / 2 for each in quote_collection[-12:] if ticker in each]
         average = sum(middles) / len(middles)
         if quote["bid"] > average and ticker not in held:

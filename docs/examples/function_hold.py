@@ -20,11 +20,11 @@ PAST = {"venue": "backtest", "source": SampleBars(TICKERS, "2026-10-05", "2026-1
 
 def custom_strategy(context):
     quotes, positions = context["get_current_data"]()
-    held = {each["ticker"]: each["quantity"] for each in positions}
-    # One share of whatever is quoted tightly, once.
+    # An order that is open is no position yet: without this it would be sent again at the next call.
+    had = {each["ticker"] for each in [*positions, *context["get_open_orders"]()]}
     order_list = []
     for ticker, quote in quotes.items():
-        if ticker not in held and quote["ask"] - quote["bid"] <= 0.001 * quote["ask"]:
+        if ticker not in had and quote["ask"] - quote["bid"] <= 0.001 * quote["ask"]:
             order_list.append({"ticker": ticker, "quantity": 1, "side": "buy", "order_type": "market"})
     return order_list
 

@@ -20,7 +20,7 @@ PAST = {"venue": "backtest", "source": SampleBars(TICKERS, "2026-10-05", "2026-1
 
 def custom_strategy(context):
     quotes, positions = context["get_current_data"]()
-    if positions:
+    if positions or context["get_open_orders"]():
         return None
     # Long one, short another, once both are quoted.
     order_list = [
