@@ -196,8 +196,12 @@ class Wanted:
         if strategy.failure is not None:
             raise strategy.failure
         failures = strategy.failures
-        note = f"the trading function failed at {len(failures)} of {strategy.calls} calls, first with {failures[:1]}"
-        return replace(result, notes=(*result.notes, note)) if failures else result
+        if not failures:
+            return result
+        note = (
+            f"the trading function failed at {len(failures)} of {strategy.calls} calls, the first time: {failures[0]}"
+        )
+        return replace(result, notes=(*result.notes, note))
 
     # -- what is seen
 
