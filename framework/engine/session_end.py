@@ -20,7 +20,10 @@ from framework.engine.flattening import Flattening
 _DAY = timedelta(days=1)
 
 BEFORE_CLOSE = timedelta(seconds=30)
-"""How long before the market's close a session ends at the latest: its last orders are to meet the market."""
+"""How long before the market's close a session ends at the latest: its last orders are to meet the market.
+
+Where its clock is slower it is one of its instants: a backtest fills what is sent at one with what comes by the next.
+"""
 
 PATIENCE = 120.0
 """Seconds of I/O time that the end of a live session is waited for; then it says what is not done."""
@@ -30,7 +33,7 @@ PATIENCE = 120.0
 class AtEnd:
     """What is done when a session has lasted for `seconds`, counted from its first instant plus `warm_up` seconds.
 
-    `seconds` None is until shortly before the close of `calendar`'s session. `how` is "hold", "liquidate", or a
+    `seconds` None is until `before` the close of `calendar`'s session. `how` is "hold", "liquidate", or a
     function of the strategy, whose orders are waited for.
     """
 
@@ -38,6 +41,7 @@ class AtEnd:
     seconds: float | None
     warm_up: float
     calendar: Calendar
+    before: timedelta
 
     def made(self, seconds: Callable[[], float] | None = None) -> SessionEnd:
         """Return what does it in one run; `seconds` tells I/O time, None in a backtest and in lock-step."""
@@ -51,7 +55,7 @@ class AtEnd:
             return float("inf")
         closes = date2num(self.calendar.sessions.closes)
         index = int(np.searchsorted(closes, now + NEARLY, side="right"))
-        return float(closes[index]) - BEFORE_CLOSE / _DAY if index < len(closes) else float("inf")
+        return float(closes[index]) - self.before / _DAY if index < len(closes) else float("inf")
 
 
 class SessionEnd:

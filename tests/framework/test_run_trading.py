@@ -245,8 +245,9 @@ def test_durations_are_words_too(traded: Any, tmp_path: Path) -> None:
     whole: list[Any] = []
     day = SampleBars(["SPY", "IBM"], "2026-10-05", "2026-10-05")
     how = {"venue": "backtest", "source": day, "run_seconds": "EOD", "frequency": "30m"}
-    run_trading(at_calls({}, whole), **{**common(tmp_path), **how})
-    assert len(whole) == 12  # 10:00 to 15:30; 16:00 is after the end, 30 s before the close
+    result = run_trading(at_calls({11: BUY}, whole), **{**common(tmp_path), **how})
+    assert len(whole) == 11  # 10:00 to 15:00; at 15:30 all is closed, and meets what comes by 16:00
+    assert [each[2] for each in fills(result)] == ["buy", "sell"]
 
 
 def test_a_backtest_plays_all_of_its_source_where_no_length_is_given(tmp_path: Path) -> None:
@@ -263,7 +264,10 @@ def test_a_backtest_plays_all_of_its_source_where_no_length_is_given(tmp_path: P
 @pytest.mark.parametrize(
     ("how", "line"),
     [
-        ({"run_seconds": "9h"}, "run_seconds=9h ends at 18:31:00, and a session ends 30 s before the market's close"),
+        (
+            {"run_seconds": "9h"},
+            "run_seconds=9h ends at 18:31:00 (America/New_York), and a session ends at 15:59:00 at the latest, 60 s before",
+        ),
         ({"run_seconds": None}, "run_seconds=None is for a backtest"),
         ({"run_seconds": "soon"}, "run_seconds"),
         ({"frequency": 0}, "frequency"),

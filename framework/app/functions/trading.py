@@ -198,9 +198,7 @@ class Wanted:
         failures = strategy.failures
         if not failures:
             return result
-        note = (
-            f"the trading function failed at {len(failures)} of {strategy.calls} calls, the first time: {failures[0]}"
-        )
+        note = f"the trading function failed at {len(failures)} of {strategy.calls} calls, first with: {failures[0]}"
         return replace(result, notes=(*result.notes, note))
 
     # -- what is seen
@@ -231,17 +229,17 @@ class Wanted:
         calendar, beats = self.place.source.calendar, self.place.source.beats
         first = beats.after(at)
         seconds = self._whole(first) if self.is_whole else self.seconds
-        latest = calendar.next_close(first) - BEFORE_CLOSE
+        before = max(BEFORE_CLOSE, beats.every)
+        latest = calendar.next_close(first) - before
         ends = first + timedelta(seconds=self.warm_up + (seconds or 0.0))
         if calendar.name != "24/7" and ends > latest and not self.is_whole:
-            zone = calendar.zone
+            ends_, latest_ = (f"{each.astimezone(calendar.zone):%H:%M:%S}" for each in (ends, latest))
             raise ConfigError(
-                f"run_seconds={self.options['run_seconds']} ends at {ends.astimezone(zone):%H:%M:%S}, and a session "
-                f"ends 30 s before the market's close at the latest, at {latest.astimezone(zone):%H:%M:%S} "
-                f'({zone}); try "EOD"'
+                f"run_seconds={self.options['run_seconds']} ends at {ends_} ({calendar.zone}), and a session ends at "
+                f'{latest_} at the latest, {before.total_seconds():g} s before the market\'s close; try "EOD"'
             )
         how: Any = _shut_down if self.how == CUSTOM else self.how
-        return AtEnd(how, seconds, self.warm_up, calendar)
+        return AtEnd(how, seconds, self.warm_up, calendar, before)
 
     def _whole(self, first: datetime) -> float:
         """Return how long the quotes last, with some left for the last orders."""
