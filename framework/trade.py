@@ -33,7 +33,7 @@ from framework.engine.resuming import resume
 from framework.engine.splitting import split_ledger, wording
 from framework.feeding import Auto, Feed, MinimumPeriods, at_least_one, beats_of
 from framework.ground import REAL, Ground, Rig, opened
-from framework.live.admission import allotment, check_account
+from framework.live.admission import allotment, check_account, check_kin
 from framework.live.attention import attention
 from framework.live.beating import beat
 from framework.live.clock import VenueClock
@@ -82,6 +82,7 @@ def trade(
         ground = opened(stack, piece, sources, signals, venue, live, rig)
         account: Snapshot = ground.io.call(ground.hub.snapshot(TRIES))
         check_account(venue, account, live.real_money, ground.past)
+        check_kin(ground.name, live, account)
         cash, word = allotment(piece.cash, account, ground.past)
         start = _start(piece, sources, signals, venue, account, cash, live, ground.past)
         is_intrabar = ground.is_path or not ground.is_told

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from brokers import AlpacaVenue
 from brokers.alpaca.settings import Settings
@@ -228,6 +229,17 @@ def test_a_session_that_was_left_goes_on_under_its_name(traded: Any, sandbox: An
     assert result.session == "mine"
 
 
+def test_what_a_killed_session_left_open_is_not_passed_over(traded: Any, sandbox: Any) -> None:
+    """A new session that takes over what is held would not know of an order that may still fill."""
+    left = "log-20261005-093000-abc123-1-7"
+    resting = {"symbol": "SPY", "qty": "1", "side": "buy", "type": "limit", "limit_price": "50", "time_in_force": "day"}
+    login = {"APCA-API-KEY-ID": sandbox.key, "APCA-API-SECRET-KEY": sandbox.secret}
+    requests.post(f"{sandbox.url}/v2/orders", json={**resting, "client_order_id": left}, headers=login, timeout=5)
+    with pytest.raises(ConfigError, match=f"{left}.*session=.log-20261005-093000-abc123. goes on with it"):
+        traded(lambda context: None)
+    assert traded(lambda context: None, trade_log_name="another").not_flat == ()
+
+
 def test_what_the_account_holds_is_left_alone_where_it_is_not_adopted(traded: Any, sandbox: Any) -> None:
     """Somebody else's position in a ticker is neither shown nor closed."""
     traded(at_calls({2: BUY}), eos_behavior="hold")
@@ -266,7 +278,7 @@ def test_a_backtest_plays_all_of_its_source_where_no_length_is_given(tmp_path: P
     [
         (
             {"run_seconds": "9h"},
-            "run_seconds=9h ends at 18:31:00 (America/New_York), and a session ends at 15:59:00 at the latest, 60 s before",
+            "ends at 18:31:00 (America/New_York), and a session ends at 15:59:00 at the latest, 60 s before",
         ),
         ({"run_seconds": None}, "run_seconds=None is for a backtest"),
         ({"run_seconds": "soon"}, "run_seconds"),
