@@ -6,6 +6,7 @@ from framework import run_trading
 from __future__ import annotations
 
 import functools
+import importlib.util
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -289,9 +290,13 @@ def _shut_down(strategy: Any) -> None:
 @functools.cache
 def _strategy() -> Any:
     """Return `TradingFunction`, by its file: a `strategies` folder of the user's own must not hide it."""
-    from framework.app import naming
-
-    return naming.strategy(f"{Path(__file__).parents[3] / 'strategies' / 'function.py'}:TradingFunction")
+    path = Path(__file__).parents[3] / "strategies" / "function.py"
+    spec = importlib.util.spec_from_file_location("switchback_function", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # Backtrader looks its classes up there
+    spec.loader.exec_module(module)
+    return module.TradingFunction
 
 
 def _tickers(given: Any) -> tuple[str, ...]:
