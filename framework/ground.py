@@ -18,7 +18,7 @@ from framework.errors import first
 from framework.http import Http
 from framework.live.additions import Offers
 from framework.live.admission import check_together, check_until
-from framework.live.bridge import Bridge
+from framework.live.bridge import AT_A_TIME, Bridge
 from framework.live.clock import VenueClock, WallClock, pace
 from framework.live.heard import Heard
 from framework.live.hub import Hub
@@ -140,7 +140,7 @@ def opened(
         offers = Offers()
         session = Session(name, clock, http, records, heard, offers)
         hub = Hub(bridge, session, venue, slicer, gathers=told, offers=offers)
-        bridge.attach(io.loop, hub.obey)
+        bridge.attach(io.loop, hub.obey, None if told else AT_A_TIME)
         if not told:
             hub.begin(watch_requests(hub, http, clock, limit or live.requests))
         return hub, heard

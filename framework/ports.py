@@ -342,7 +342,10 @@ class Desk(Protocol):
     """One session's orders at a venue. All that becomes of them goes to `emit`, whichever way it was learned.
 
     Each order's news come in their order, each once, fills as increments. Owned by the I/O thread.
+    `takes_together` says whether orders that only open a position in one symbol may be sent side by side.
     """
+
+    takes_together: bool
 
     async def snapshot(self) -> Snapshot:
         """Return the account as it is. Raise `VenueError`."""

@@ -119,6 +119,7 @@ class Loop:
         self._broker: LiveBroker = cerebro._broker
         self._fresh = Freshness(line.clock, self._broker.restraint.limits.stale)
         self._broker.age = self._age
+        self._broker.keeps_turns = line.is_told
         self._broker.say = lambda text: self._told(Remark(text))
         bars = [data for data in cerebro.datas if isinstance(data, LiveData)]
         self._datas: dict[tuple[str, Timeframe], LiveData] = {(data.p.symbol, data.unit): data for data in bars}
