@@ -56,6 +56,9 @@ LATEST = 3.0
 PAUSE = 0.02
 """Seconds that a record waits to be written with others: a fill is often close behind what was just heard."""
 
+LONGEST_PAUSE = 0.2
+"""Seconds that it waits at most where news of orders go on coming."""
+
 REST = 0.05
 """Seconds between two looks for news of the last orders."""
 
@@ -132,6 +135,7 @@ class Loop:
         self._is_over = self._is_restored = False
         self._begun = line.clock.now()
         self._write_at: float | None = None
+        self._write_by = 0.0
         self.oversight = Oversight(
             line.orders, self._broker, strategies[0], line.clock, line.records, is_told=line.is_told
         )
@@ -195,7 +199,12 @@ class Loop:
         self._is_over |= bool(self._cerebro._event_stop) or self.oversight.is_leaving
         if self._line.is_told and news is not None and not self._is_over:
             self._line.bridge.send(Idle(self._line.bridge.taken))
-        self._line.look(self._line.bridge.is_quiet)
+        self._line.look(self._is_calm(news))
+
+    def _is_calm(self, news: Any) -> bool:
+        """Return whether nothing waits, and nothing is likely to come of what just happened."""
+        is_over = not isinstance(news, Instant | OrderUpdate) and not self._line.records.is_waiting
+        return is_over and self._line.bridge.is_quiet
 
     def _patience(self) -> float:
         """Return how long to wait for news before the journal is written, or the clock is looked at."""
@@ -205,7 +214,13 @@ class Loop:
         now = self._line.clock.monotonic()
         if self._write_at is None:
             self._write_at = now if self._line.is_told else now + PAUSE
+            self._write_by = now + LONGEST_PAUSE
         return max(self._write_at - now, 0.0)
+
+    def _go_on_pausing(self) -> None:
+        """Wait a little longer before the journal is written: of a burst of orders one answer follows another."""
+        if self._write_at is not None and not self._line.is_told:
+            self._write_at = min(self._line.clock.monotonic() + PAUSE, self._write_by)
 
     def _handle(self, news: Any) -> None:
         match news:
@@ -214,6 +229,7 @@ class Loop:
             case OrderUpdate():
                 self._broker.take(news)
                 self._spread_word()
+                self._go_on_pausing()
             case Quote() | Trade():
                 self._each("notify_quote" if isinstance(news, Quote) else "notify_tick", news)
             case Snapshot():
