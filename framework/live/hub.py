@@ -381,10 +381,10 @@ class Hub:
         else:
             self._ask(self.desk.cancel(client_order_id))
 
-    def _in_lane(self, symbol: str, work: Callable[[Before], Coroutine[Any, Any, None]], kind: Hashable = None) -> None:
+    def _in_lane(self, symbol: str, work: Callable[[Before], Coroutine[Any, Any, None]], party: Hashable = None) -> None:
         """Do what is for one symbol in the order in which it was asked for; in lock-step everything."""
-        lane, kind = ("", None) if self.gathers else (symbol, kind)
-        self._lanes.enter(lane, kind, lambda before: self._ask(work(before)))
+        lane, party = ("", None) if self.gathers else (symbol, party)
+        self._lanes.enter(lane, party, lambda before: self._ask(work(before)))
 
     async def _cancelled(self, client_order_id: str, before: Before) -> None:
         await self._all_done(before, None)
