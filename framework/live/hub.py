@@ -55,6 +55,9 @@ LOOK = 1.0
 
 _CANCELS_FIRST = 1_000_000_000
 
+Work = Callable[[Before], Coroutine[Any, Any, None]]
+"""What is begun with what it waits for."""
+
 PATIENCE = 5.0
 """Seconds that the end of a session waits, at most, for orders and cancels that are on their way."""
 
@@ -381,7 +384,7 @@ class Hub:
         else:
             self._ask(self.desk.cancel(client_order_id))
 
-    def _in_lane(self, symbol: str, work: Callable[[Before], Coroutine[Any, Any, None]], party: Hashable = None) -> None:
+    def _in_lane(self, symbol: str, work: Work, party: Hashable = None) -> None:
         """Do what is for one symbol in the order in which it was asked for; in lock-step everything."""
         lane, party = ("", None) if self.gathers else (symbol, party)
         self._lanes.enter(lane, party, lambda before: self._ask(work(before)))
