@@ -29,6 +29,7 @@ bench:  ## ratios against peers and floors; the peers come with `pip install -e 
 	$(PYTHON) benchmarks/sandbox.py
 	$(PYTHON) benchmarks/live.py
 	$(PYTHON) benchmarks/limits.py
+	$(PYTHON) benchmarks/execution.py
 	$(PYTHON) benchmarks/soak.py --quick
 	$(PYTHON) benchmarks/signals.py
 	$(PYTHON) benchmarks/sweep.py

@@ -1,4 +1,5 @@
-"""A venue for `live.py`, in a process of its own: it writes bars, takes orders, fills them, and stamps all of it.
+"""A venue for `live.py` and `execution.py`, in a process of its own: it writes bars, takes orders, fills them, and
+stamps all of it.
 
 It speaks as much of Alpaca's dialect as a session needs. Sockets are read by hand, because a web framework
 would take longer over thirty orders at once than what is measured. Stamps are `time.monotonic_ns`, which all
@@ -11,6 +12,7 @@ processes of one machine share.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import time
 import uuid
@@ -18,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgpack
 from websockets.frames import Frame, Opcode
@@ -39,7 +41,8 @@ SETTLES = 0.2
 class Tape:
     """What is played: a minute of the market's takes `every` seconds, and a fill comes `fills` seconds after its order.
 
-    The `silent` symbol has no bar but the first, the `late` one has it `late_by` seconds after the others.
+    The `silent` symbol has no bar but the first, the `late` one has it `late_by` seconds after the others. An order is
+    taken and answered `answers` seconds after it has come in, and there are `quotes` a second from the first bar on.
     """
 
     symbols: list[str]
@@ -51,6 +54,8 @@ class Tape:
     late_by: float = 0.0
     first: float = 0.0
     """Seconds from the beginning to the end of its first minute."""
+    answers: float = 0.0
+    quotes: float = 0.0
 
 
 @dataclass
@@ -69,6 +74,7 @@ class Venue:
         self.orders: dict[str, dict[str, Any]] = {}
         self.streams: dict[str, Conversation] = {}
         self.playing: asyncio.Task[None] | None = None
+        self.quoting: asyncio.Task[None] | None = None
 
     # The clock
 
@@ -87,8 +93,8 @@ class Venue:
     # The tape
 
     def begin(self, asked: dict[str, Any]) -> None:
-        if self.playing is not None:
-            self.playing.cancel()
+        for each in filter(None, (self.playing, self.quoting)):
+            each.cancel()
         self.tape, self.stamps, self.played, self.playing = Tape(**asked), Stamps(), 0, None
         self.begun = time.monotonic() - (self.tape.every - self.tape.first if self.tape.first else 0.0)
         self.streams.clear()
@@ -103,6 +109,8 @@ class Venue:
         loop = asyncio.get_running_loop()
         minute = int((time.monotonic() + SETTLES - self.begun) / self.tape.every) + 1
         for number in range(self.tape.bars):
+            if number == 1 and self.tape.quotes:
+                self.quoting = asyncio.create_task(self.quote())
             await asyncio.sleep(self.begun + (minute + number) * self.tape.every - time.monotonic())
             end = OPENS + (minute + number) * MINUTE
             missing = {self.tape.silent, self.tape.late} if number else set()
@@ -112,6 +120,18 @@ class Venue:
                 frame = msgpack.packb([_bar(self.tape.late, end, number)], datetime=True)
                 loop.call_later(self.tape.late_by, self.streams["data"].say, frame)
             self.played += 1
+
+    async def quote(self) -> None:
+        """Write quotes, one after another, each symbol in its turn, until the tape is over."""
+        stream, began = self.streams["data"], time.monotonic()
+        for number in itertools.count():
+            if self.played >= self.tape.bars:
+                return
+            symbol = self.tape.symbols[number % len(self.tape.symbols)]
+            now = self.at(time.monotonic())
+            quote = {"T": "q", "S": symbol, "t": now, "bp": 100.0, "bs": 1, "bx": "V", "ap": 100.01, "as": 1, "ax": "V"}
+            stream.say(msgpack.packb([quote | {"c": ["R"], "z": "A"}], datetime=True))
+            await asyncio.sleep(began + (number + 1) / self.tape.quotes - time.monotonic())
 
     # Orders
 
@@ -195,8 +215,16 @@ class Conversation(asyncio.Protocol):
     # Requests
 
     def answer(self, head: str, body: bytes, at: int) -> None:
+        """Answer a request; an order as late as the tape says."""
         method, target, _ = head.split(" ", 2)
         where = urlsplit(target)
+        if method == "POST" and where.path == "/v2/orders" and self.venue.tape.answers:
+            late = self.venue.tape.answers
+            asyncio.get_running_loop().call_later(late, self.write, method, where, body, at)
+        else:
+            self.write(method, where, body, at)
+
+    def write(self, method: str, where: SplitResult, body: bytes, at: int) -> None:
         found = self.found(method, where.path, json.loads(body) if body else None, at)
         if where.path.startswith("/v2/orders") and method == "GET":
             name = where.path.rpartition("/")[2] if where.path.count("/") == 3 else where.query.rpartition("=")[2]

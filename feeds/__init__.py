@@ -12,19 +12,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from feeds.algogene.source import AlgogeneBars
+    from feeds.alpaca.quotes import AlpacaQuotes
     from feeds.alpaca.source import AlpacaBars
     from feeds.alphahub.connection import AlphaHubConnection
     from feeds.alphahub.sample import SampleSignals
     from feeds.alphahub.source import AlphaHubSignals
+    from feeds.file_quotes import FileQuotes
     from feeds.files import FileBars
+    from feeds.quotes import BarQuotes
     from feeds.sample import SampleBars
 
 __all__ = [
     "AlgogeneBars",
     "AlpacaBars",
+    "AlpacaQuotes",
     "AlphaHubConnection",
     "AlphaHubSignals",
+    "BarQuotes",
     "FileBars",
+    "FileQuotes",
     "SampleBars",
     "SampleSignals",
 ]
@@ -32,9 +38,12 @@ __all__ = [
 _WHERE = {
     "AlgogeneBars": "feeds.algogene.source",
     "AlpacaBars": "feeds.alpaca.source",
+    "AlpacaQuotes": "feeds.alpaca.quotes",
     "AlphaHubConnection": "feeds.alphahub.connection",
     "AlphaHubSignals": "feeds.alphahub.source",
+    "BarQuotes": "feeds.quotes",
     "FileBars": "feeds.files",
+    "FileQuotes": "feeds.file_quotes",
     "SampleBars": "feeds.sample",
     "SampleSignals": "feeds.alphahub.sample",
 }

@@ -45,10 +45,13 @@ def label(given: Given) -> str:
     return Path(given).name if isinstance(given, str | Path) else "the frame"
 
 
-def tables(given: Given, symbols: str | Iterable[str] | None) -> dict[str, Table]:
+def tables(
+    given: Given, symbols: str | Iterable[str] | None, numbers: Mapping[str, tuple[str, ...]] = NUMBERS
+) -> dict[str, Table]:
     """Return a table for each symbol asked for, in that order; for each there is, sorted, where none is asked for.
 
-    What is given is never changed. Raise `ConfigError` where it cannot be read, or a symbol or a
+    `numbers` are the columns that are read, each with the names that it may have. What is given is never changed.
+    Raise `ConfigError` where it cannot be read, or a symbol or a
     column is missing.
     """
     asked = None if symbols is None else symbol_list(symbols)
@@ -58,7 +61,7 @@ def tables(given: Given, symbols: str | Iterable[str] | None) -> dict[str, Table
         raise ConfigError(f"{where} has no rows; try another file")
     names = asked or tuple(sorted(frames))
     check_symbols(names, frames, where)
-    return {symbol: _table(frames[symbol], f"{where}: {symbol}") for symbol in names}
+    return {symbol: _table(frames[symbol], f"{where}: {symbol}", numbers) for symbol in names}
 
 
 def _by_symbol(given: Given, asked: tuple[str, ...] | None, where: str) -> dict[str, Any]:
@@ -83,20 +86,20 @@ def _split(frame: Any, column: Any, where: str) -> dict[str, Any]:
     return {str(symbol): rows for symbol, rows in frame.groupby(column, sort=False, observed=True)}
 
 
-def _table(frame: Any, where: str) -> Table:
+def _table(frame: Any, where: str, numbers: Mapping[str, tuple[str, ...]]) -> Table:
     stamp = _find(frame, STAMP, where)
     if stamp is not None and {"date", "time"} <= {str(each).strip().lower() for each in frame.columns}:
         raise ConfigError(f"{where}: date and time are two columns; join them into one that is named timestamp")
     if stamp is None:
         raise ConfigError(f"{where}: no time column; it has {_columns(frame)}: name one of them timestamp")
-    return Table(frame[stamp], {name: _numbers(frame, name, where) for name in NUMBERS})
+    return Table(frame[stamp], {name: _numbers(frame, name, names, where) for name, names in numbers.items()})
 
 
-def _numbers(frame: Any, name: str, where: str) -> Floats:
+def _numbers(frame: Any, name: str, names: tuple[str, ...], where: str) -> Floats:
     """Return a column as floats. A volume may be left out altogether, and is 0 then."""
     import pandas as pd
 
-    column = _find(frame, NUMBERS[name], where)
+    column = _find(frame, names, where)
     if column is None and name == "volume":
         return np.zeros(len(frame))
     if column is None:

@@ -12,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from framework.app.functions.trading import run_trading
     from framework.live.limits import Limits
     from framework.live.settings import Live
     from framework.research.comparing import Comparison, compare
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Comparison", "Limits", "Live", "Result", "Search", "Sweep", "WalkForward",
-    "compare", "run", "search", "sweep", "walk_forward",
+    "compare", "run", "run_trading", "search", "sweep", "walk_forward",
 ]  # fmt: skip
 
 _WHERE = {
@@ -39,6 +40,7 @@ _WHERE = {
     "WalkForward": "framework.research.walked",
     "compare": "framework.research.comparing",
     "run": "framework.runner",
+    "run_trading": "framework.app.functions.trading",
     "search": "framework.research.searching",
     "sweep": "framework.research.sweeping",
     "walk_forward": "framework.research.walking",

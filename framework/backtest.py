@@ -12,17 +12,20 @@ import numpy as np
 
 from framework.columns import instant
 from framework.engine.cerebro import Cerebro
+from framework.engine.clock_data import NAME as CLOCK
+from framework.engine.clock_data import ClockData
 from framework.engine.data import BarData
-from framework.engine.day_end import DayEnd
+from framework.engine.quote_data import QuoteData
+from framework.engine.quoted_broker import QuotedBroker
 from framework.engine.recorder import Recorder
 from framework.engine.ruled import RuledBroker
 from framework.engine.signal_data import SignalData
 from framework.engine.timers import Zoned
-from framework.feeding import Feed, waiting
+from framework.feeding import Feed, beats_of, waiting
 from framework.progress import watched
 from framework.result import Result
 from framework.signalling import SignalFeed, silent, unfollowed
-from framework.stage import Piece, cast, data_options, funded, result, signal_options, zone
+from framework.stage import Piece, cast, clock_options, data_options, funded, result, signal_options, zone
 
 log = logging.getLogger("switchback.run")
 
@@ -45,13 +48,21 @@ def play(backtest: Backtest) -> Result:
     where = zone(piece, feeds)
     loop = {"quicknotify": piece.quicknotify, "engine": backtest.engine, "intrabar": backtest.intrabar}
     cerebro = _Cerebro(stdstats=False, tz=where, **loop)
-    datas: list[tuple[Any, Feed | SignalFeed]] = [(BarData(**data_options(feed, where)), feed) for feed in feeds]
-    datas += [(SignalData(**signal_options(each, feeds, where)), each) for each in backtest.signals]
-    day_end = DayEnd(piece.at_close) if piece.at_close else None
-    cast(cerebro, piece, datas, funded(_broker(backtest), piece, piece.cash), day_end)
+    datas: list[tuple[Any, str]] = [(_data(feed)(**data_options(feed, where)), feed.name) for feed in feeds]
+    datas += [(SignalData(**signal_options(each, feeds, where)), each.name) for each in backtest.signals]
+    if beats_of(feeds) is not None:
+        datas.append((ClockData(**clock_options(feeds, where)), CLOCK))
+    end = piece.at_close.made() if piece.at_close else None
+    cast(cerebro, piece, datas, funded(_broker(backtest), piece, piece.cash), end)
     with watched(_instants(backtest), lambda: _played(cerebro), backtest.progress):
         (strategy,) = cerebro.run()
-    return _result(backtest, strategy, day_end.missed if day_end else ())
+    if end is not None:
+        end.over(strategy)
+    return _result(backtest, strategy, end.missed if end else ())
+
+
+def _data(feed: Feed) -> type[Any]:
+    return BarData if feed.quotes is None else QuoteData
 
 
 class _Cerebro(Zoned, Cerebro):
@@ -72,7 +83,9 @@ def _played(cerebro: Cerebro) -> int:
 def _broker(backtest: Backtest) -> Any:
     """Return Backtrader's own broker, or one that keeps to rules where there are any to keep to."""
     venue, has_more = backtest.piece.venue, backtest.piece.at_close is not None or backtest.signals
-    if venue is None and not has_more and all(feed.opens_at is None for feed in backtest.feeds):
+    if beats_of(backtest.feeds) is not None:
+        broker = QuotedBroker(rules=venue.rules if venue else None, stale=backtest.piece.stale)
+    elif venue is None and not has_more and all(feed.opens_at is None for feed in backtest.feeds):
         broker = bt.brokers.BackBroker()
     else:
         broker = RuledBroker(rules=venue.rules if venue else None)

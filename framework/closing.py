@@ -6,17 +6,21 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from framework.engine.day_end import HOLD, LIQUIDATE, AtClose, How
+from framework.engine.session_end import AtEnd
 from framework.errors import ConfigError, nearest
 from framework.ports import Source
 
 _WORDS = (HOLD, LIQUIDATE)
 
 
-def at_close_of(how: How, before: float | timedelta, sources: Sequence[Source]) -> AtClose | None:
+def at_close_of(how: How | AtEnd, before: float | timedelta, sources: Sequence[Source]) -> AtClose | AtEnd | None:
     """Return what is done before a close, None for nothing; `before` is in minutes where it is a number.
 
-    Raise `ConfigError` where there is no close, or where no bar ends between then and the close.
+    The end of a session that lasts so long is returned as it is. Raise `ConfigError` where there is no close, or where
+    no bar ends between then and the close.
     """
+    if isinstance(how, AtEnd):
+        return how
     if isinstance(how, str) and how not in _WORDS:
         raise ConfigError(f"at_close={how!r} is not known{nearest(how, _WORDS)}; it is hold, liquidate or a function")
     if not (isinstance(how, str) or callable(how)):

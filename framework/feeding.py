@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
@@ -15,7 +15,8 @@ from framework.calendar import Calendar
 from framework.columns import Columns, instant, joined, moment
 from framework.errors import ConfigError
 from framework.model import Timeframe, Unit
-from framework.ports import Source, Warmup
+from framework.ports import QuoteSource, Source, Warmup
+from framework.quoting import Beats, QuoteColumns, Quotes, looked_at
 from framework.warmup import check_warmup, earlier
 
 Auto = Literal["auto"]
@@ -31,7 +32,10 @@ _LOOKS = 4
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """What one Backtrader data feed is made of. Bars that end by `opens_at` are warm-up (None: none are)."""
+    """What one Backtrader data feed is made of. Bars that end by `opens_at` are warm-up (None: none are).
+
+    Of quotes there are `beats`, the instants at which they are looked at, and what stood then; `bars` are its middle.
+    """
 
     symbol: str
     timeframe: Timeframe
@@ -39,6 +43,8 @@ class Feed:
     bars: Columns
     opens_at: datetime | None
     is_resampled: bool = False
+    beats: Beats | None = None
+    quotes: QuoteColumns | None = None
 
     @property
     def name(self) -> str:
@@ -76,6 +82,11 @@ def is_auto(sources: Sequence[Source], warmup: Warmup | Auto) -> bool:
     return warmup == "auto" and any(source.start is not None for source in sources)
 
 
+def beats_of(feeds: Iterable[Feed]) -> Beats | None:
+    """Return the instants that a run's clock has, None where it goes by its bars."""
+    return next((feed.beats for feed in feeds if feed.beats is not None), None)
+
+
 def kinds_of(sources: Sequence[Source], longer: Sequence[Timeframe]) -> list[tuple[str, Timeframe]]:
     """Return each feed's symbol and timeframe, the symbols' own bars first."""
     own = [(symbol, source.timeframe) for source in sources for symbol in source.symbols]
@@ -98,17 +109,40 @@ def _check(sources: Sequence[Source], longer: Sequence[Timeframe]) -> None:
         raise ConfigError(f"{', '.join(twice)} comes from more than one source; give each symbol one source")
     if len(set(longer)) < len(longer):
         raise ConfigError(f"resample names a timeframe twice: {', '.join(map(str, longer))}")
+    if len([each for each in sources if isinstance(each, QuoteSource)]) > 1:
+        raise ConfigError("a run has one clock, and so one source of quotes; give it all of the symbols")
     for source in sources:
         for target in longer:
-            resample.check(source.timeframe, target)
+            _check_longer(source, target)
+
+
+def _check_longer(source: Source, target: Timeframe) -> None:
+    if isinstance(source, QuoteSource):
+        raise ConfigError(f"resample={target}: quotes are not made into bars; leave resample out, or give bars")
+    resample.check(source.timeframe, target)
 
 
 def _of_source(source: Source, longer: Sequence[Timeframe], warmup: Warmup | Auto, periods: Periods) -> list[Feed]:
+    if isinstance(source, QuoteSource):
+        return _of_quotes(source, source.quoted())
     if source.start is None:
         return _feeds(source, longer, source.history())
     if warmup == "auto":
         return _reaching(source, longer, periods) if longer else _minimal(source, periods)
     return _feeds(source, longer, _cut(source, source.history(warmup), dict.fromkeys(source.symbols, warmup)))
+
+
+def _of_quotes(source: QuoteSource, quoted: Mapping[str, Quotes]) -> list[Feed]:
+    """Look at quotes at the source's instants; raise `ConfigError` where there are none."""
+    columns = looked_at(quoted, source.beats)
+    lacking = [symbol for symbol, found in columns.items() if not len(found)]
+    if lacking:
+        raise ConfigError(f"there are no quotes of {', '.join(lacking)}; try other days, or quotes of bars: BarQuotes")
+    what = (source.timeframe, source.calendar)
+    return [
+        Feed(symbol, *what, found.mids(), source.start, beats=source.beats, quotes=found)
+        for symbol, found in columns.items()
+    ]
 
 
 def _minimal(source: Source, periods: Periods) -> list[Feed]:

@@ -18,7 +18,7 @@ from framework.errors import first
 from framework.http import Http
 from framework.live.additions import Offers
 from framework.live.admission import check_together, check_until
-from framework.live.bridge import Bridge
+from framework.live.bridge import AT_A_TIME, Bridge
 from framework.live.clock import VenueClock, WallClock, pace
 from framework.live.heard import Heard
 from framework.live.hub import Hub
@@ -38,7 +38,7 @@ from framework.live.status_file import StatusFile
 from framework.live.story import KEPT, Story
 from framework.live.trade_log import TradeLog
 from framework.live.transport import AioHttp
-from framework.ports import Clock, LiveSignalSource, LiveSource, LiveVenue, Session
+from framework.ports import Clock, LiveSignalSource, LiveSource, LiveVenue, QuoteSource, Session
 from framework.retries import Patience
 from framework.stage import Piece
 
@@ -128,7 +128,8 @@ def opened(
     http = rig.http(venue.rules.venue, clock, limit)
     control = rig.http("sandbox", clock, None)
     lookout.requests = lambda: http.requests
-    series = [(symbol, source.timeframe) for source in sources for symbol in source.symbols]
+    of_bars = [source for source in sources if not isinstance(source, QuoteSource)]
+    series = [(symbol, source.timeframe) for source in of_bars for symbol in source.symbols]
 
     slicer = Slicer(series, live.grace)
 
@@ -139,7 +140,7 @@ def opened(
         offers = Offers()
         session = Session(name, clock, http, records, heard, offers)
         hub = Hub(bridge, session, venue, slicer, gathers=told, offers=offers)
-        bridge.attach(io.loop, hub.obey)
+        bridge.attach(io.loop, hub.obey, None if told else AT_A_TIME)
         if not told:
             hub.begin(watch_requests(hub, http, clock, limit or live.requests))
         return hub, heard

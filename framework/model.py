@@ -23,8 +23,12 @@ def nothing() -> Mapping[str, Any]:
 
 
 class Unit(enum.Enum):
-    """What a bar's length is counted in; the value is Alpaca's spelling, which we use for all."""
+    """What a bar's length is counted in; the value is Alpaca's spelling, which we use for all.
 
+    Seconds are for quotes that are looked at so often; no source has bars of them.
+    """
+
+    SECOND = "Sec"
     MINUTE = "Min"
     HOUR = "Hour"
     DAY = "Day"
@@ -65,9 +69,9 @@ class Timeframe:
 
     @property
     def length(self) -> timedelta | None:
-        """The bar's length where it is the same for every bar (minutes and hours), else None."""
-        minutes = {Unit.MINUTE: 1, Unit.HOUR: 60}.get(self.unit)
-        return timedelta(minutes=minutes * self.amount) if minutes else None
+        """The bar's length where it is the same for every bar (up to hours), else None."""
+        seconds = {Unit.SECOND: 1, Unit.MINUTE: 60, Unit.HOUR: 3600}.get(self.unit)
+        return timedelta(seconds=seconds * self.amount) if seconds else None
 
     def __str__(self) -> str:
         return f"{self.amount}{self.unit.value}"
@@ -100,6 +104,26 @@ class Quote:
     bid_size: float
     ask: float
     ask_size: float
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteBar:
+    """What was quoted of a symbol between two instants, `end` the later: each side's first, highest, lowest and last.
+
+    Where nothing was quoted in between, all are the quote that stands. `quoted` is when the last one came.
+    """
+
+    symbol: str
+    end: datetime
+    quoted: datetime
+    bid_open: float
+    bid_high: float
+    bid_low: float
+    bid: float
+    ask_open: float
+    ask_high: float
+    ask_low: float
+    ask: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from framework.model import (
     Trade,
     nothing,
 )
+from framework.quoting import Beats, Quotes
 from framework.wire import Exchange
 
 T = TypeVar("T")
@@ -72,6 +73,20 @@ class Source(Protocol):
         The mapping has exactly `symbols` as its keys, in that order. Raise `ConfigError` where a
         symbol is unknown or nothing is found, `VenueError` where the other side fails.
         """
+
+
+@runtime_checkable
+class QuoteSource(Source, Protocol):
+    """Where quotes come from, in place of bars: what a run sees of them is what stands at the instants of `beats`.
+
+    Its `timeframe` is the time between two of these, in seconds; its `history` the middle between bid and ask.
+    """
+
+    @property
+    def beats(self) -> Beats: ...
+
+    def quoted(self) -> Mapping[str, Quotes]:
+        """Return each symbol's quotes with `start` < at <= `end`; raise as `history` does."""
 
 
 class Clock(Protocol):
@@ -327,7 +342,10 @@ class Desk(Protocol):
     """One session's orders at a venue. All that becomes of them goes to `emit`, whichever way it was learned.
 
     Each order's news come in their order, each once, fills as increments. Owned by the I/O thread.
+    `takes_together` says whether orders that only open a position in one symbol may be sent side by side.
     """
+
+    takes_together: bool
 
     async def snapshot(self) -> Snapshot:
         """Return the account as it is. Raise `VenueError`."""

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, TypeAlias
 
 import backtrader as bt
 
 from framework import tables
 from framework.calendar import utc_to_wall
-from framework.columns import Columns, instant
+from framework.columns import Columns, instant, moment
 from framework.engine.calendar import TradingCalendar
 from framework.engine.data import bt_timeframe
 from framework.engine.dates import date2num
-from framework.engine.day_end import AtClose, DayEnd, DayEndAnalyzer
+from framework.engine.day_end import AtClose, DayEndAnalyzer
 from framework.engine.recorder import EquityCurve, Recorder
-from framework.feeding import Feed
+from framework.engine.session_end import AtEnd, End
+from framework.feeding import Feed, beats_of
+from framework.live.limits import Limits
 from framework.ports import Venue
 from framework.result import Result
 from framework.signalling import SignalFeed
@@ -27,6 +29,8 @@ Analyzer = type[bt.Analyzer] | tuple[type[bt.Analyzer], Mapping[str, Any]]
 Commission: TypeAlias = "float | bt.CommInfoBase"
 
 ALWAYS = float("-inf")
+
+_NEARLY = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,8 @@ class Piece:
     analyzers: Sequence[Analyzer]
     tz: tzinfo | None
     quicknotify: bool
-    at_close: AtClose | None = None
+    at_close: AtClose | AtEnd | None = None
+    stale: float = Limits().stale
 
 
 def zone(piece: Piece, feeds: Sequence[Feed]) -> tzinfo:
@@ -54,21 +59,23 @@ def zone(piece: Piece, feeds: Sequence[Feed]) -> tzinfo:
 def cast(
     cerebro: bt.Cerebro,
     piece: Piece,
-    datas: Iterable[tuple[Any, Feed | SignalFeed]],
+    datas: Iterable[tuple[Any, str]],
     broker: Any,
-    day_end: DayEnd | None,
+    end: End | None,
+    *,
+    is_live: bool = False,
 ) -> None:
-    """Put feeds, broker, strategy, recorders, analyzers, the day's end and sizer into Cerebro."""
-    for data, feed in datas:
-        cerebro.adddata(data, name=feed.name)
+    """Put feeds (each with its name), broker, strategy, recorders, analyzers, the end and sizer into Cerebro."""
+    for data, name in datas:
+        cerebro.adddata(data, name=name)
     cerebro.setbroker(broker)
     cerebro.addstrategy(piece.strategy, **piece.params)
     cerebro.addanalyzer(Recorder, _name="recorder")
     cerebro.addanalyzer(EquityCurve, _name="equity")
     for analyzer, options in map(_with_options, piece.analyzers):
         cerebro.addanalyzer(analyzer, **options)
-    if day_end is not None:
-        cerebro.addanalyzer(DayEndAnalyzer, _name="day_end", day_end=day_end)
+    if end is not None:
+        cerebro.addanalyzer(DayEndAnalyzer, _name="day_end", day_end=end, is_backtest=not is_live)
     if piece.sizer is not None:
         sizer, options = _sizer(piece.sizer)
         cerebro.addsizer(sizer, **options)
@@ -78,7 +85,7 @@ def data_options(feed: Feed, zone: tzinfo) -> dict[str, Any]:
     """Return a feed as the parameters of Backtrader's: bars, the exchange's zone, session times and calendar."""
     sessions = {} if feed.calendar.name == "24/7" else _session_times(feed)
     return {
-        "dataname": feed.bars,
+        "dataname": feed.bars if feed.quotes is None else feed.quotes,
         "symbol": feed.symbol,
         "opens_at": number(feed.opens_at),
         "tz": zone,
@@ -98,6 +105,15 @@ def signal_options(feed: SignalFeed, feeds: Sequence[Feed], zone: tzinfo) -> dic
         "opens_at": min(number(each.opens_at) for each in feeds),
         "tz": zone,
     }
+
+
+def clock_options(feeds: Sequence[Feed], zone: tzinfo) -> dict[str, Any]:
+    """Return a run's clock as the parameters of Backtrader's feed: the instants at which quotes are looked at."""
+    ends = [feed.bars.end for feed in feeds if feed.beats is not None]
+    first, last = min(each[0] for each in ends if len(each)), max(each[-1] for each in ends if len(each))
+    beats = beats_of(feeds)
+    assert beats is not None
+    return {"dataname": beats.between(moment(first) - _NEARLY, moment(last)), "tz": zone}
 
 
 def _session_times(feed: Feed) -> dict[str, Any]:

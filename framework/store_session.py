@@ -31,6 +31,7 @@ from framework.live.admission import live_venue
 from framework.live.attention import attention
 from framework.live.ending import Stop, ended_by_interrupt
 from framework.live.records import POSITION
+from framework.live.settings import HELD
 from framework.model import MINUTE, Timeframe
 from framework.ports import Warmup
 from framework.resample import check
@@ -143,9 +144,10 @@ class StoreSession:
             check(MINUTE, unit)
         warmup: Warmup | Auto = "auto" if any(data.p.backfill_start for data in self._datas) else 0
         piece, need = self._piece(casting[0]), _need(self._cerebro.datas, casting)
-        live = replace(self._store.live, adopt=())  # what is adopted goes to the shortest feed of its symbol, below
+        live = replace(self._store.live, adopt=HELD if self._broker.p.use_positions else ())
         venue = live_venue(self._store.venue)
-        return begun(stack, piece, sources, venue, units, warmup, need, live, stop=self.stop)
+        session = begun(stack, piece, sources, venue, units, warmup, need, live, stop=self.stop)
+        return replace(session, live=replace(live, adopt=()))  # it goes to the shortest feed of its symbol, see below
 
     def _units(self) -> Iterable[Timeframe]:
         """Yield the lengths of bars that feeds have, and those that filters make of them: history is for these too."""
@@ -202,8 +204,8 @@ class StoreSession:
 
     def _is_adopted(self, symbol: str) -> bool:
         """Return whether what the account holds of a symbol becomes the session's; one that goes on has its own."""
-        is_asked_for = self._broker.p.use_positions and not self._begun.ground.past.run
-        return is_asked_for or symbol in self._store.live.adopt
+        adopt = HELD if self._broker.p.use_positions else self._store.live.adopt
+        return not self._begun.ground.past.run if adopt == HELD else symbol in adopt
 
     def _refusal(self, order: Any) -> str:
         """Return why an order is not taken: its feed has no prices of now."""

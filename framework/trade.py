@@ -19,20 +19,23 @@ import numpy as np
 
 from framework.columns import Columns, moment
 from framework.config import sessions_folder
+from framework.engine.clock_data import NAME as CLOCK
+from framework.engine.clock_data import LiveClockData
 from framework.engine.dates import num2date
-from framework.engine.day_end import DayEnd
 from framework.engine.live import Line, LiveCerebro
 from framework.engine.live_broker import LiveBroker
 from framework.engine.live_data import LiveData
 from framework.engine.live_signals import LiveSignalData
 from framework.engine.oversight import Orders
 from framework.engine.ownership import Ownership, adopt, check_start, foreign
+from framework.engine.quote_data import LiveQuoteData
 from framework.engine.resuming import resume
 from framework.engine.splitting import split_ledger, wording
-from framework.feeding import Auto, Feed, MinimumPeriods, at_least_one
+from framework.feeding import Auto, Feed, MinimumPeriods, at_least_one, beats_of
 from framework.ground import REAL, Ground, Rig, opened
-from framework.live.admission import allotment, check_account
+from framework.live.admission import allotment, check_account, check_kin
 from framework.live.attention import attention
+from framework.live.beating import beat
 from framework.live.clock import VenueClock
 from framework.live.commands import Look
 from framework.live.ending import Stop
@@ -44,10 +47,10 @@ from framework.live.opening import unheeded, warmed
 from framework.live.past import Past
 from framework.live.recipe import history, recipe
 from framework.live.records import POSITION, SPLIT, START, STOP
-from framework.live.settings import Live
+from framework.live.settings import HELD, Live
 from framework.live.windows import Cut, Growing
 from framework.model import OrderUpdate, Remark, Snapshot, Split, Timeframe
-from framework.ports import Added, LiveSignalSource, LiveSource, LiveVenue, Warmup
+from framework.ports import Added, LiveSignalSource, LiveSource, LiveVenue, QuoteSource, Warmup
 from framework.result import Result
 from framework.signalling import SignalFeed, unopened
 from framework.stage import Commission, Piece, cast, data_options, funded, number, result, signal_options, zone
@@ -96,6 +99,7 @@ def begun(
     ground = opened(stack, piece, sources, signals, venue, live, rig)
     account: Snapshot = ground.io.call(ground.hub.snapshot(TRIES))
     check_account(venue, account, live.real_money, ground.past)
+    check_kin(ground.name, live, account)
     cash, word = allotment(piece.cash, account, ground.past)
     start = _start(piece, sources, signals, venue, account, cash, live, ground.past)
     is_intrabar = ground.is_path or not ground.is_told
@@ -133,6 +137,8 @@ async def _following(
     """Follow every source from the end of its history on, and the clock; return the feeds that earlier runs added."""
     hub = ground.hub
     own = [feed for feed in feeds if not feed.is_resampled]
+    if (beats := beats_of(feeds)) is not None:
+        hub.look_at_quotes([feed.symbol for feed in feeds if feed.beats is not None], beats)
     since = {feed.symbol: moment(feed.bars.end[-1]) if len(feed.bars) else feed.opens_at for feed in own}
     for source in sources:
         await hub.listen(source, {symbol: at for symbol in source.symbols if (at := since[symbol])})
@@ -160,6 +166,8 @@ def _follow_time(ground: Ground, sources: Sequence[LiveSource]) -> None:
         hub.begin(LockStep(hub, ground.control, ground.clock, ground.heard, ground.base_url).run())
         return
     hub.begin(watch_account(hub, ground.clock))
+    if hub.beats is not None:
+        hub.begin(beat(hub, hub.beats, ground.clock))
     if watch is not None:
         hub.begin(watch.run())
     if isinstance(ground.clock, VenueClock):
@@ -217,13 +225,15 @@ class Begun:
         where = zone(self.piece, self.feeds)
         cerebro = LiveCerebro(stdstats=False, tz=where, quicknotify=self.piece.quicknotify)
         datas = [_live_data(feed, where) for feed in self.feeds]
+        clock = [(LiveClockData(dataname=(), tz=where), CLOCK)] if beats_of(self.feeds) else []
         told = [LiveSignalData(**signal_options(each, self.feeds, where)) for each in self.signals]
         broker = funded(LiveBroker(rules=self.venue.rules), self.piece, self.cash)
         self.connect(broker)
         orders = self.orders()
-        pairs: list[tuple[Any, Feed | SignalFeed]] = [*zip(datas, self.feeds, strict=True)]
-        pairs += zip(told, self.signals, strict=True)
-        cast(cerebro, self.piece, pairs, broker, orders.day_end)
+        made: list[tuple[Any, Feed | SignalFeed]] = [*zip(datas, self.feeds, strict=True)]
+        made += zip(told, self.signals, strict=True)
+        pairs = [*((data, feed.name) for data, feed in made), *clock]
+        cast(cerebro, self.piece, pairs, broker, orders.day_end, is_live=True)
         line = self.line(broker, datas, orders)
         cerebro.line = replace(line, made=lambda added: self._made(added, where))
         return cerebro, datas
@@ -260,7 +270,7 @@ class Begun:
             KillSwitch(sessions_folder(), ground.name),
             lambda: ground.hub.bridge.send(Look()),
             ground.lookout.say,
-            DayEnd(at_close, seconds) if at_close else None,
+            at_close.made(seconds) if at_close else None,
             self.feeds[0].calendar.next_close(ground.clock.now()) if self.live.until else None,
             ground.name,
         )
@@ -279,12 +289,20 @@ class Begun:
         self._split(broker, strategy, datas)
         if past.run:
             check_start(broker, self.account)
-        adopt(broker, strategy, datas, self.live.adopt, self.account)
+        adopted = self._adopted(datas)
+        adopt(broker, strategy, datas, adopted, self.account)
         for data in datas:
-            if data.p.symbol in self.live.adopt and not data.p.is_made:
+            if data.p.symbol in adopted and not data.p.is_made:
                 position = broker.getposition(data)
                 records.append(POSITION, data._name, {"quantity": position.size, "price": position.price})
         return foreign(broker, self.account)
+
+    def _adopted(self, datas: Sequence[LiveData]) -> tuple[str, ...]:
+        """Return whose positions become the session's; of all that are held, where it goes on, it has its own."""
+        if self.live.adopt != HELD:
+            return tuple(self.live.adopt)
+        followed = {data.p.symbol for data in datas}
+        return tuple(each.symbol for each in self.account.positions if each.symbol in followed)
 
     def _split(self, broker: LiveBroker, strategy: Any, datas: Sequence[LiveData]) -> None:
         """Take the session through the splits since its last record; its bars are of the new shares already."""
@@ -299,7 +317,8 @@ class Begun:
 
 
 def _live_data(feed: Feed, where: tzinfo) -> LiveData:
-    return LiveData(**data_options(feed, where), unit=feed.timeframe, is_made=feed.is_resampled)
+    kind = LiveData if feed.beats is None else LiveQuoteData
+    return kind(**data_options(feed, where), unit=feed.timeframe, is_made=feed.is_resampled)
 
 
 async def _settled(hub: Hub) -> None:
@@ -330,7 +349,14 @@ def _start(
         "symbols": [symbol for source in sources for symbol in source.symbols],
         "algorithms": [f"{each.publisher} {name}" for each in signals for name in each.algorithms],
         "limits": live.limits.body(),
+        **_every(sources),
     }
+
+
+def _every(sources: Sequence[LiveSource]) -> dict[str, str]:
+    """Return how often quotes are looked at, where a session goes by them."""
+    every = [str(each.beats.every) for each in sources if isinstance(each, QuoteSource)]
+    return {"every": every[0]} if every else {}
 
 
 def _rate(commission: Commission) -> float | None:

@@ -22,6 +22,7 @@ def sessions_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "sessions"
     monkeypatch.setenv("SWITCHBACK_SESSIONS", str(folder))
     monkeypatch.delenv("SWITCHBACK_PROXY", raising=False)
+    monkeypatch.delenv("SWITCHBACK_SANDBOX", raising=False)
     return folder
 
 

@@ -46,6 +46,9 @@ USUAL = Habits()
 class AlgogeneDesk:
     """One session's orders at ALGOGENE (`framework.ports.Desk`)."""
 
+    takes_together = False
+    """An order is made into trades by what the one before it has left of these."""
+
     def __init__(self, session: Session, emit: Emit, endpoint: Endpoint, habits: Habits = USUAL) -> None:
         self._journal, self._clock, self._habits = session.journal, session.clock, habits
         self._line = Line(session, endpoint, habits)

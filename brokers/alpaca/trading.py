@@ -56,6 +56,8 @@ class AlpacaDesk:
     moves when it is told (lock-step); on a running clock `listen` does it by itself.
     """
 
+    takes_together = True
+
     def __init__(self, session: Session, emit: Emit, endpoint: Endpoint, habits: Habits = HABITS) -> None:
         self._session, self._clock, self._emit, self._habits = session, session.clock, emit, habits
         self._line = Line(session, endpoint, habits)

@@ -192,6 +192,14 @@ class AlpacaBars:
 
         await Listening(self.live, session, emit, since).run()
 
+    def access(self) -> Access:
+        """Return the way to the server for requests; raise `ConfigError` where keys are missing."""
+        return self._series.access()
+
+    def transport(self) -> Http:
+        """Return what requests are sent with, outside of a session."""
+        return self._http()
+
     def _access(self) -> Access:
         """Return the way to the streams, which let nobody in without keys."""
         if (found := self._series.access()).proxy is not None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TextIO
@@ -16,14 +15,12 @@ from rich.console import Console, RenderableType
 from rich.live import Live as Screen
 from rich.text import Text
 
+from framework.app.said import KEPT, said
 from framework.live.screen import screen
 from framework.live.status import Message, Status
 
 A_SECOND = 2
 """How often it is drawn."""
-
-SAID = 1000
-"""How many lines that were printed while it was there are printed again after it."""
 
 
 class Display(logging.Handler):
@@ -37,7 +34,7 @@ class Display(logging.Handler):
         self._console = console
         self._status: Status | None = None
         self._at = time.monotonic()
-        self._said: deque[Message] = deque(maxlen=SAID)
+        self._said: deque[Message] = deque(maxlen=KEPT)
 
     def show(self, status: Status) -> None:
         """Take a status. Any thread."""
@@ -80,9 +77,7 @@ def displayed(stream: TextIO) -> Iterator[Display]:
         stack.callback(_leave, console, display)
         stack.enter_context(live)
         if console.is_terminal:
-            said = _Said(display)
-            stack.enter_context(redirect_stdout(said))
-            stack.enter_context(redirect_stderr(said))
+            stack.enter_context(said(display.say))
         yield display
 
 
@@ -91,19 +86,3 @@ def _leave(console: Console, display: Display) -> None:
         for each in display.printed():
             console.print(each, markup=False, highlight=False, soft_wrap=True)
     console.print(display.picture())
-
-
-class _Said(io.TextIOBase):
-    """Takes what is printed for messages, line by line."""
-
-    def __init__(self, display: Display) -> None:
-        self._display, self._rest = display, ""
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        *lines, self._rest = (self._rest + text).split("\n")
-        for each in lines:
-            self._display.say(each)
-        return len(text)

@@ -13,6 +13,7 @@ from framework.engine.dates import date2num
 from framework.model import Timeframe, Unit
 
 _TIMEFRAMES = {
+    Unit.SECOND: (bt.TimeFrame.Seconds, 1),
     Unit.MINUTE: (bt.TimeFrame.Minutes, 1),
     Unit.HOUR: (bt.TimeFrame.Minutes, 60),
     Unit.DAY: (bt.TimeFrame.Days, 1),

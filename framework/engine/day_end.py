@@ -39,6 +39,10 @@ class AtClose:
     before: timedelta
     calendar: Calendar
 
+    def made(self, seconds: Callable[[], float] | None = None) -> DayEnd:
+        """Return what does it in one run."""
+        return DayEnd(self, seconds)
+
 
 class DayEnd:
     """Does what `AtClose` says. Times are Backtrader's numbers, UTC. Owned by the engine's thread.
@@ -61,10 +65,20 @@ class DayEnd:
     def play(self, strategy: Any, now: float) -> None:
         """Do what is due at a time."""
         if now >= self._close + self._grace - NEARLY:
-            self._over()
+            self._closed()
             self._close = self._next_close(now)
         if self._close - self._before - NEARLY <= now < self._close - NEARLY:
             self._due(strategy)
+
+    is_over = False
+    """Whether the session is to end: a day's end is not its end."""
+
+    def hasten(self, strategy: Any) -> bool:
+        """Return whether the session ends later than it is asked to, because something is done first."""
+        return False
+
+    def over(self, strategy: Any) -> None:
+        """Note the end of the run."""
 
     def refusal(self, now: float) -> str:
         """Return why a strategy's order is not taken at a time, or an empty string."""
@@ -83,7 +97,7 @@ class DayEnd:
             self._refused_until = self._close
         self.flattening.step()
 
-    def _over(self) -> None:
+    def _closed(self) -> None:
         """The close has come: what is not closed by now, no order can close today."""
         if self.flattening is not None:
             held = self.flattening.give_up(self._close + self._grace + NEARLY)
@@ -101,7 +115,7 @@ class DayEnd:
 class DayEndAnalyzer(bt.Analyzer):
     """Lets a `DayEnd` play after each `next`; `rets` stays empty."""
 
-    params = (("day_end", None),)
+    params = (("day_end", None), ("is_backtest", True))
 
     def start(self) -> None:
         broker = self.strategy.broker
@@ -117,6 +131,8 @@ class DayEndAnalyzer(bt.Analyzer):
         now = _now(self.strategy)
         if now > min(data.p.opens_at for data in self.strategy.datas):  # warm-up is no trading day
             self.p.day_end.play(self.strategy, now)
+            if self.p.day_end.is_over and self.p.is_backtest:
+                self.strategy.env.runstop()
 
 
 def _now(strategy: Any) -> float:

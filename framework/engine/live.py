@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from framework.engine.adding import add_feed
+from framework.engine.clock_data import LiveClockData
 from framework.engine.compat import MendedCerebro
 from framework.engine.forgetting import forget
 from framework.engine.freshness import Freshness
@@ -21,6 +22,7 @@ from framework.engine.live_broker import LiveBroker
 from framework.engine.live_data import LiveData, last_time, number, row
 from framework.engine.live_signals import LiveSignalData, lines_of
 from framework.engine.oversight import Left, Orders, Oversight
+from framework.engine.quote_data import is_quoted, quote_row, quoted_at
 from framework.engine.splitting import sentence, split_feed, split_ledger, split_window
 from framework.engine.tally import Tally
 from framework.engine.timers import Zoned
@@ -53,6 +55,9 @@ LATEST = 3.0
 
 PAUSE = 0.02
 """Seconds that a record waits to be written with others: a fill is often close behind what was just heard."""
+
+LONGEST_PAUSE = 0.2
+"""Seconds that it waits at most where news of orders go on coming."""
 
 REST = 0.05
 """Seconds between two looks for news of the last orders."""
@@ -116,17 +121,21 @@ class Loop:
         self._cerebro, self._strategies, self._line, self.tally = cerebro, strategies, line, tally
         self._broker: LiveBroker = cerebro._broker
         self._fresh = Freshness(line.clock, self._broker.restraint.limits.stale)
-        self._broker.age = self._fresh.age
+        self._broker.age = self._age
+        self._broker.keeps_turns = line.is_told
         self._broker.say = lambda text: self._told(Remark(text))
         bars = [data for data in cerebro.datas if isinstance(data, LiveData)]
         self._datas: dict[tuple[str, Timeframe], LiveData] = {(data.p.symbol, data.unit): data for data in bars}
         self._signals = lines_of(cerebro)
+        self._beaten = next((data for data in cerebro.datas if isinstance(data, LiveClockData)), None)
+        self._quoted = {data.p.symbol: data for data in bars if is_quoted(data)}
         self._windows: dict[str, list[Growing]] = {}
         for window in line.windows:
             self._windows.setdefault(window.symbol, []).append(window)
         self._is_over = self._is_restored = False
         self._begun = line.clock.now()
         self._write_at: float | None = None
+        self._write_by = 0.0
         self.oversight = Oversight(
             line.orders, self._broker, strategies[0], line.clock, line.records, is_told=line.is_told
         )
@@ -190,7 +199,12 @@ class Loop:
         self._is_over |= bool(self._cerebro._event_stop) or self.oversight.is_leaving
         if self._line.is_told and news is not None and not self._is_over:
             self._line.bridge.send(Idle(self._line.bridge.taken))
-        self._line.look(self._line.bridge.is_quiet)
+        self._line.look(self._is_calm(news))
+
+    def _is_calm(self, news: Any) -> bool:
+        """Return whether nothing waits, and nothing is likely to come of what just happened."""
+        is_over = not isinstance(news, Instant | OrderUpdate) and not self._line.records.is_waiting
+        return is_over and self._line.bridge.is_quiet
 
     def _patience(self) -> float:
         """Return how long to wait for news before the journal is written, or the clock is looked at."""
@@ -200,7 +214,13 @@ class Loop:
         now = self._line.clock.monotonic()
         if self._write_at is None:
             self._write_at = now if self._line.is_told else now + PAUSE
+            self._write_by = now + LONGEST_PAUSE
         return max(self._write_at - now, 0.0)
+
+    def _go_on_pausing(self) -> None:
+        """Wait a little longer before the journal is written: of a burst of orders one answer follows another."""
+        if self._write_at is not None and not self._line.is_told:
+            self._write_at = min(self._line.clock.monotonic() + PAUSE, self._write_by)
 
     def _handle(self, news: Any) -> None:
         match news:
@@ -209,6 +229,7 @@ class Loop:
             case OrderUpdate():
                 self._broker.take(news)
                 self._spread_word()
+                self._go_on_pausing()
             case Quote() | Trade():
                 self._each("notify_quote" if isinstance(news, Quote) else "notify_tick", news)
             case Snapshot():
@@ -226,11 +247,14 @@ class Loop:
             case End():
                 self._is_over = True
             case Leave(why):
-                self.oversight.leave(why)
+                self.oversight.ask_to_leave(why)
 
     def _instant(self, told: Instant) -> None:
         """Play the bars of an instant, and before them the longer bars that have ended since."""
         self._broker.restraint.begin_day(told.at)
+        if told.quotes is not None and not told.bars:
+            self._beat(told)
+            return
         if told.signals and not told.bars and not self._line.is_told:
             # Bars that end by now may still be on their way, and prices are as old as they were.
             self._step(self._heard(told.signals))
@@ -241,7 +265,28 @@ class Loop:
             for window in self._windows.get(bar.symbol, ()):
                 window.add(bar)
         self._count(told)
-        self._play(told.at, [*told.bars, *self._complete(told.at)], told.updates, told.signals)
+        self._play(told.at, [*told.bars, *self._complete(told.at)], told.updates, told.signals, self._looked(told))
+
+    def _beat(self, told: Instant) -> None:
+        """Play an instant of the session's clock: what stands is what is known, however old it is."""
+        self._step({**self._looked(told), **self._heard(told.signals)}, told.updates)
+
+    def _looked(self, told: Instant) -> dict[Any, Any]:
+        """Return the items of the clock, and of the quotes that are looked at by it."""
+        if told.quotes is None or self._beaten is None:
+            return {}
+        rows: dict[Any, Any] = {self._beaten: self._beaten.row(told.at)}
+        for each in told.quotes:
+            data = self._quoted[each.symbol]
+            rows[data] = quote_row(each)
+            data.become(data.DELAYED if self._fresh.late(each.quoted) > 0 else data.LIVE)
+        return rows
+
+    def _age(self, data: Any) -> float:
+        """Return by how many seconds prices are too old to open a position on, 0 where they are new."""
+        if not is_quoted(data):
+            return self._fresh.age(data)
+        return self._fresh.late(quoted_at(data)) if len(data) else float("inf")
 
     def _heard(self, signals: Iterable[Signals]) -> dict[Any, Any]:
         """Return the items of signals by their feeds."""
@@ -258,6 +303,7 @@ class Loop:
         bars: Iterable[Bar],
         updates: Iterable[OrderUpdate] = (),
         signals: Iterable[Signals] = (),
+        looked: Mapping[Any, Any] | None = None,
     ) -> None:
         rows = {self._datas[bar.symbol, bar.timeframe]: row(bar) for bar in bars}
         ahead = {data: each for data, each in rows.items() if each[0] > last_time(data)}
@@ -265,7 +311,7 @@ class Loop:
             self._tell_missed()
         with self._fresh.playing(at):
             self.tally.stale += self._fresh.note(at, ahead)
-            self._step({**ahead, **self._heard(signals)}, updates)
+            self._step({**ahead, **(looked or {}), **self._heard(signals)}, updates)
 
     def _complete(self, until: datetime) -> list[Bar]:
         return [each.take() for each in self._all_windows() if each.ends_at is not None and each.ends_at <= until]

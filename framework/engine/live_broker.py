@@ -26,6 +26,7 @@ from framework.errors import ConfigError, Unsupported
 from framework.live.commands import Cancel, Replace, Submit
 from framework.live.identity import ClientOrderId, NamedOrderId
 from framework.live.journal import Record
+from framework.live.lanes import exits_first
 from framework.live.limits import NO_LIMITS, Limits
 from framework.live.records import CANCEL, INTENT, REFUSED, REPLACE, UPDATE, Records
 from framework.live.versions import Versions
@@ -59,6 +60,8 @@ class LiveBroker(RuledBroker):
         """The symbols that are halted, each with the reason."""
         self.splits: set[str] = set()
         """The names of the splits that the ledger has been through."""
+        self.keeps_turns = False
+        """Whether orders leave in the order in which they were made, exits too: in lock-step, as in a backtest."""
         self.changes = Changes()
         self.restraint = Restraint(self)
         self._orders: dict[str, Any] = {}
@@ -84,6 +87,11 @@ class LiveBroker(RuledBroker):
         """Say where orders go, what their ids are made of, and what they keep to; `zone` is the trading day's."""
         self._session, self._run, self._send, self._records = session, run, send, records
         self.restraint = Restraint(self, limits, zone)
+
+    @property
+    def run(self) -> int:
+        """The how-manieth run of its session this is."""
+        return self._run
 
     # -- what a strategy asks for
 
@@ -178,6 +186,7 @@ class LiveBroker(RuledBroker):
         leaving, self._leaving = self._leaving, []
         groups = [self._made(orders) for orders in grouped(leaving, self._ocos)]
         if groups:
+            groups = groups if self.keeps_turns else exits_first(groups)
             self._records.commit([self._intent(group, orders) for group, orders in groups])
             self._send(*(Submit(group) for group, _ in groups))
             self._records.tell()
@@ -262,7 +271,8 @@ class LiveBroker(RuledBroker):
         A venue takes a bracket in one piece, and may speak of its exits first.
         """
         together = self._together.get(order.ref, frozenset()) if order.parent is not None else frozenset()
-        elder = [each for each in self._orders.values() if each.ref in together and each.ref < order.ref]
+        others = self._orders.values() if together else ()
+        elder = [each for each in others if each.ref in together and each.ref < order.ref]
         for each in (*elder, order):
             if each.status in (each.Created, each.Submitted):
                 each.accept(self)

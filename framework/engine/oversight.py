@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from framework.engine.day_end import NEARLY, DayEnd
+from framework.engine.day_end import NEARLY
 from framework.engine.flattening import Flattening
 from framework.engine.live_broker import LiveBroker
 from framework.engine.live_data import last_time, number
+from framework.engine.session_end import End
 from framework.engine.verification import Verification
 from framework.live.killswitch import KillSwitch, Pulled
 from framework.live.records import FLAT, Records
@@ -40,7 +41,7 @@ class Orders:
     switch: KillSwitch | None = None
     look: Callable[[], None] = lambda: None
     say_state: Callable[[str, str], None] = lambda state, reason: None
-    day_end: DayEnd | None = None
+    day_end: End | None = None
     until: datetime | None = None
     session: str = ""
 
@@ -71,6 +72,7 @@ class Oversight:
         self._told_missed = 0
         self._ending: list[Any] = []
         self._state = RUNNING, ""
+        self._asked_why = ""
         broker.refusals.append(self._refusal)
 
     # -- what the loop asks
@@ -87,6 +89,8 @@ class Oversight:
         self._tell_missed()
         if self._is_time_to_go():
             self.leave("the day's close")
+        elif day_end is not None and day_end.is_over and self._is_verified(day_end):
+            self.leave(self._asked_why or "the session's time is over")
         self._tell_state()
 
     def take(self, account: Snapshot) -> None:
@@ -98,6 +102,18 @@ class Oversight:
         """Take a split: what is not the session's is split too."""
         if split.symbol in self.foreign:
             self.foreign[split.symbol] *= split.ratio
+
+    def ask_to_leave(self, why: str) -> None:
+        """Leave, once that is done which the session is to end with."""
+        day_end = self._orders.day_end
+        self._asked_why = why
+        if day_end is None or not day_end.hasten(self._strategy):
+            self.leave(why)
+
+    def _is_verified(self, end: End) -> bool:
+        """Whether the account has been asked, where all was to be flat."""
+        verification = self._verification
+        return end.flattening is None or bool(end.missed) or (verification is not None and verification.is_told)
 
     def leave(self, why: str) -> None:
         """Cancel what opens positions, and let nothing follow; what protects them stays at the venue."""
@@ -207,6 +223,9 @@ class Oversight:
 
     def finish(self) -> None:
         """Note what was to be flat and is not, when the session ends."""
+        if self._orders.day_end is not None:
+            self._orders.day_end.over(self._strategy)
+            self._tell_missed()
         if self._flattening is not None and not self._flattening.is_flat:
             self.left.not_flat.append(f"{self._pulled}, but the session ended before all was closed")
 

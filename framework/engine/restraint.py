@@ -177,9 +177,11 @@ class Restraint:
         """Look at the session's value; return what is to be told where the day has lost too much, once a day."""
         if not self._is_begun:
             return ""
+        if (most := self.limits.daily_loss) is None:
+            self._value = None  # it is as it is when a day begins: a burst of fills does not work it out for each
+            return ""
         self._value = value = self._broker.worth()
-        most = self.limits.daily_loss
-        if most is None or self.day.lost or self.day.loss(value) < most:
+        if self.day.lost or self.day.loss(value) < most:
             return ""
         lost = self.day.loss(value)
         self._keep(replace(self.day, lost=lost))
@@ -207,7 +209,7 @@ class Restraint:
     def _standing(self, order: Any, barred: str = "") -> Standing:
         """Return how the session stands for an order; what no limit asks for is left out."""
         broker, limits, symbol = self._broker, self.limits, symbol_of(order.data)
-        others = [each for each in broker.unfinished() if each.ref != order.ref]
+        others = [each for each in broker.unfinished() if each.ref != order.ref] if self._counts(order) else []
         mates, entry = self._mates(order, {each.ref for each in others}), self._entry(order)
         waits = entry is not None and entry.alive() and entry.isbuy() != order.isbuy()
         return Standing(
@@ -224,6 +226,10 @@ class Restraint:
             entered=float(abs(entry.executed.size)) if waits else 0.0,
             pair=self._pair(order, entry),
         )
+
+    def _counts(self, order: Any) -> bool:
+        """Return whether it matters what else is open: a burst of orders would look at all of them for each."""
+        return order.parent is not None or not (self.limits.position_value is self.limits.open_orders is None)
 
     def held(self, symbol: str) -> float:
         """Return what is held of a symbol, signed, whichever of its feeds it was traded on."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import backtrader as bt
 
+from framework.engine.clock_data import is_clock
 from framework.engine.holding import OVER, Holds, hold_name
 from framework.engine.signal_data import is_signals
 from framework.engine.translate import order_request, order_type, symbol_of, time_in_force
@@ -239,6 +240,8 @@ class RuledBroker(bt.brokers.BackBroker):
     def _refusal(self, order: Any) -> str:
         if is_signals(order.data):
             return NO_PRICES
+        if is_clock(order.data):
+            return "a clock has no prices; name the symbol's feed: buy(data=self.getdatabyname(symbol))"
         if (name := order.info.get("name")) and check_name(name) in self.named:
             return f"an order named {name} was made before"
         if self._is_warming_up(order):

@@ -59,6 +59,7 @@ class StockLoop(Loop):
         self._rounds: deque[Round] = deque()
         self._now = Round()
         self._playing = ExitStack()
+        self._news: Any = None
         self._is_warm = self._is_owed = self._is_finished = False
 
     # -- what stock's loop comes by
@@ -132,11 +133,12 @@ class StockLoop(Loop):
         if self._is_owed and not self._rounds and not self._is_over:
             self._is_owed = False
             self._line.bridge.send(Idle(self._line.bridge.taken))
-        self._line.look(self._line.bridge.is_quiet)
+        self._line.look(self._is_calm(self._news))
+        self._news = None
 
     def _listen(self) -> None:
         """Wait for news, and lay them down as rounds; stock's loop is not kept for longer than `qcheck`."""
-        news = self._line.bridge.wait(min(self._patience(), self._rest))
+        self._news = news = self._line.bridge.wait(min(self._patience(), self._rest))
         if news is not None:
             self._is_owed = self._line.is_told
             self._handle(news)

@@ -42,20 +42,21 @@ class Verification:
         self._next_at = float("-inf")
         self._looks = 0
         self._differences = ""
-        self._is_told = False
+        self.is_told = False
+        """Whether it was said how it came out."""
 
     def step(self, now: datetime) -> str:
         """Ask where it is time to; return what is to be told, once, as soon as it is known."""
         if not self.flattening.is_flat:
-            self._asked, self.is_sure, self._is_told, self._looks = None, False, False, 0
+            self._asked, self.is_sure, self.is_told, self._looks = None, False, False, 0
             return ""
-        if self._is_told:
+        if self.is_told:
             return ""
         if self.is_sure:
-            self._is_told = True
+            self.is_told = True
             return "flat, and the account says so too"
         if self._looks >= LOOKS:
-            self._is_told = True
+            self.is_told = True
             return f"NOT verified flat: {self._differences}"
         self._ask(now)
         return ""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from framework.errors import ConfigError
+from framework.live.identity import parsed
 from framework.live.past import Past
+from framework.live.settings import HELD, Live
 from framework.model import Snapshot
 from framework.ports import LiveSignalSource, LiveSource, LiveVenue
 from framework.wire import is_on_this_machine
@@ -73,6 +76,28 @@ def check_account(venue: LiveVenue, account: Snapshot, number: str | None, past:
             f"this session was another account's (it ends in {before[-4:]}, this one in {account.account[-4:]}); "
             "use that account's keys, or give the session another name"
         )
+
+
+def check_kin(name: str, live: Live, account: Snapshot) -> None:
+    """Raise `ConfigError` where what an earlier session of the program held is taken over, but not its open orders.
+
+    Sessions whose names were made for them are of one program where only time and token differ.
+    """
+    program = _MADE.match(name)
+    if live.adopt != HELD or program is None:
+        return
+    for order in account.open_orders:
+        other = parsed(order.client_order_id)
+        made = other and _MADE.match(other.session)
+        if other and made and made[1] == program[1] and other.session != name:
+            raise ConfigError(
+                f"an earlier session of this program has open orders ({order.client_order_id}), and what it holds is "
+                f'taken over: session="{other.session}" goes on with it, or cancel them first'
+            )
+
+
+_MADE = re.compile(r"(.+)-\d{8}-\d{6}-[0-9a-f]{6}$")
+"""A name that was made: of a strategy or a trade log, a time and a token."""
 
 
 def allotment(cash: float, account: Snapshot, past: Past) -> tuple[float, str]:

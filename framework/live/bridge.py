@@ -14,6 +14,9 @@ from typing import Any
 
 from framework.errors import SwitchbackError
 
+AT_A_TIME = 10
+"""How many commands are begun before the I/O thread does what they lead to."""
+
 
 class Bridge:
     """News for the engine, in their order, and commands for the I/O thread.
@@ -27,7 +30,9 @@ class Bridge:
         self._error: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._obey: Callable[[Any], None] | None = None
-        self._commands: deque[Any] = deque()
+        self._at_a_time: int | None = AT_A_TIME
+        self._commands: deque[tuple[int, int, Any]] = deque()
+        self._sent = 0
         self._is_called = False
         self.posted = 0
         """How many news have been posted; read in the I/O thread."""
@@ -35,10 +40,14 @@ class Bridge:
         """How many news have been taken; read in the engine thread."""
         self.known = 0
         """How many news had been taken when the command was sent that is carried out now; read in the I/O thread."""
+        self.batch = 0
+        """The number of the `send` that it came with, 0 for none; read in the I/O thread."""
 
-    def attach(self, loop: asyncio.AbstractEventLoop, obey: Callable[[Any], None]) -> None:
-        """Say who carries commands out, in which loop."""
-        self._loop, self._obey = loop, obey
+    def attach(
+        self, loop: asyncio.AbstractEventLoop, obey: Callable[[Any], None], at_a_time: int | None = AT_A_TIME
+    ) -> None:
+        """Say who carries commands out, in which loop; `at_a_time` None is for all that were sent at once."""
+        self._loop, self._obey, self._at_a_time = loop, obey, at_a_time
 
     def post(self, news: Any) -> None:
         """Tell the engine; it wakes at once."""
@@ -70,12 +79,18 @@ class Bridge:
         """Whether no news wait for the engine; they may come at any moment."""
         return not self._news
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether commands that were sent are still to be begun."""
+        return self._is_called
+
     def send(self, *commands: Any) -> None:
         """Have commands carried out in the I/O thread, together; raise what ended it, where it has ended."""
         if self._loop is None or self._obey is None:
             raise SwitchbackError("the I/O thread has not begun; nothing was sent")
         with self._stirred:
-            self._commands.extend((self.taken, each) for each in commands)
+            self._sent += 1
+            self._commands.extend((self.taken, self._sent, each) for each in commands)
             is_called, self._is_called = self._is_called, True
         if is_called and not self._loop.is_closed():
             return  # waking a thread costs more than a command: once is enough for all that wait
@@ -85,15 +100,18 @@ class Bridge:
             raise self._error or SwitchbackError("the I/O thread has ended; nothing was sent") from None
 
     def _carry_out(self) -> None:
-        """Carry out what was sent, in its order."""
+        """Carry out what was sent, in its order, some at a time: the first of a burst are on the wire meanwhile."""
         assert self._loop is not None
-        assert self._obey is not None
         with self._stirred:
-            commands, self._commands, self._is_called = self._commands, deque(), False
+            count = len(self._commands)
+            commands = [self._commands.popleft() for _ in range(min(count, self._at_a_time or count))]
+            self._is_called = bool(self._commands)
         for each in commands:
             self._loop.call_soon(self._carry, *each)  # one that fails does not take the others along
+        if self._is_called:
+            self._loop.call_soon(self._carry_out)
 
-    def _carry(self, known: int, command: Any) -> None:
+    def _carry(self, known: int, batch: int, command: Any) -> None:
         assert self._obey is not None
-        self.known = known
+        self.known, self.batch = known, batch
         self._obey(command)

@@ -219,13 +219,11 @@ class Deadline:
         self._seconds, self._within = seconds, within
         self._due = self._end = -math.inf
         self._watch: asyncio.Task[None] | None = None
-        self._is_timer = False
+        self._timer: asyncio.TimerHandle | None = None
 
     def extend(self, seconds: float) -> None:
         """Allow so many seconds from now on. What was allowed before is never shortened."""
         self._due = max(self._due, min(self._clock.monotonic() + seconds, self._end))
-        if self._is_timer and not self._timeout.expired():
-            self._set_timer()
 
     async def __aenter__(self) -> Deadline:
         started = self._clock.monotonic()
@@ -233,21 +231,25 @@ class Deadline:
         self._due = min(started + self._seconds, self._end)
         self._timeout = asyncio.timeout(None)
         await self._timeout.__aenter__()
-        self._is_timer = getattr(self._clock, "is_loops", False)
-        if self._is_timer:
-            self._set_timer()  # a task for each request would cost as much as the request
+        if getattr(self._clock, "is_loops", False):
+            self._ring()  # a task for each request would cost as much as the request
         else:
             self._watch = asyncio.create_task(self._expire(), name="deadline")
         return self
 
-    def _set_timer(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._timeout.reschedule(loop.time() + self._due - self._clock.monotonic())
+    def _ring(self) -> None:
+        """End the block where its time is up; else look again then: moving a timer for each extension costs more."""
+        left = self._due - self._clock.monotonic()
+        if left > 0:
+            self._timer = asyncio.get_running_loop().call_later(left, self._ring)
+        else:
+            self._timeout.reschedule(-math.inf)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._is_timer = False
+        if self._timer is not None:
+            self._timer.cancel()
         if self._watch is not None:
             self._watch.cancel()
         await self._timeout.__aexit__(kind, error, trace)

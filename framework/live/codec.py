@@ -24,9 +24,8 @@ VALUES: Mapping[str, Any] = {
     each.__name__: each
     for each in (
         model.Bar, model.Fill, model.Halt, model.Link, model.OrderGroup, model.OrderRequest, model.OrderUpdate,
-        model.Position, model.Quote, model.Remark, model.Revision, model.Signal, model.Signals, model.Snapshot,
-        model.Split,
-        model.Timeframe, model.Trade,
+        model.Position, model.Quote, model.QuoteBar, model.Remark, model.Revision, model.Signal, model.Signals,
+        model.Snapshot, model.Split, model.Timeframe, model.Trade,
     )
 }  # fmt: skip
 ENUMS: Mapping[str, type[enum.Enum]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from framework.model import Bar, OrderGroup, OrderRequest, OrderUpdate, Signals
+from framework.model import Bar, OrderGroup, OrderRequest, OrderUpdate, QuoteBar, Signals
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Instant:
     """What makes one `next`: the bars that end at one instant, or the signals that were received at it.
 
     In lock-step both, and the orders' news since the last one. `is_late` where these bars came after the instant's
-    slice had gone.
+    slice had gone. `quotes` is what stands at an instant of the session's clock, None at every other.
     """
 
     at: datetime
@@ -63,6 +63,7 @@ class Instant:
     updates: tuple[OrderUpdate, ...] = ()
     is_late: bool = False
     signals: tuple[Signals, ...] = ()
+    quotes: tuple[QuoteBar, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -21,6 +21,7 @@ from framework.live.bridge import Bridge
 from framework.live.cancels import Cancels, Ending, overtaken
 from framework.live.commands import AskSplits, Cancel, Command, Idle, Instant, Look, Replace, Submit
 from framework.live.introductions import Introductions
+from framework.live.lanes import Before, Lanes, kind
 from framework.live.slices import Slice, Slicer
 from framework.model import (
     Bar,
@@ -29,6 +30,8 @@ from framework.model import (
     OrderGroup,
     OrderStatus,
     OrderUpdate,
+    Quote,
+    QuoteBar,
     Remark,
     Signals,
     Snapshot,
@@ -36,6 +39,7 @@ from framework.model import (
     Trade,
 )
 from framework.ports import Added, Desk, LiveSignalSource, LiveSource, LiveVenue, News, Resumed, Session
+from framework.quoting import Beats, Board
 
 log = logging.getLogger("switchback.live")
 
@@ -50,6 +54,9 @@ LOOK = 1.0
 """Seconds before the account is looked at again, where it could not be."""
 
 _CANCELS_FIRST = 1_000_000_000
+
+Work = Callable[[Before], Coroutine[Any, Any, None]]
+"""What is begun with what it waits for."""
 
 PATIENCE = 5.0
 """Seconds that the end of a session waits, at most, for orders and cancels that are on their way."""
@@ -85,13 +92,16 @@ class Hub:
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked: set[asyncio.Task[None]] = set()
-        self._lanes: dict[str, asyncio.Task[None]] = {}
+        self._lanes = Lanes()
         self._cancels, self._counted = Cancels(), itertools.count(1)
         self._mates: dict[str, list[str]] = {}
         self.turns: dict[str, int] = {}
         """In lock-step, for each order in which turn something was last asked of it."""
         self._grace: asyncio.Task[None] | None = None
         self._handled = 0
+        self.beats: Beats | None = None
+        self._board = Board(())
+        self._beat = 0
         self.are_splits_wanted = False
         """Whether the engine wants to know of splits before it is told of the account again."""
         self.desk: Desk = venue.open(session, self._emit_of_desk)
@@ -116,6 +126,8 @@ class Hub:
             self._kept.append(news)
         elif isinstance(news, Signals):
             self._signalled(news)
+        elif isinstance(news, Quote) and self._board.follows(news.symbol):
+            self._board.take(news)
         elif isinstance(news, Bar):
             self._sliced(self._slicer.add(news, self._clock.monotonic()))
         else:
@@ -157,6 +169,26 @@ class Hub:
             self._slicer.expect([(news.symbol, news.timeframe)])
             for bar in self._early.pop(news.symbol, ()):
                 self.emit(bar)
+
+    # -- the session's clock, where it goes by quotes
+
+    def look_at_quotes(self, symbols: Sequence[str], beats: Beats) -> None:
+        """Keep these symbols' quotes here, and tell the engine what stands when it is time to."""
+        self._board, self.beats = Board(symbols), beats
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the engine has not come to the last instant that it was told of."""
+        return self.bridge.taken < self._beat
+
+    def beat(self, at: datetime) -> None:
+        """Tell the engine of an instant."""
+        self.bridge.post(Instant(at, (), quotes=self.standing(at)))
+        self._beat = self.bridge.posted
+
+    def standing(self, at: datetime) -> tuple[QuoteBar, ...]:
+        """Return what was quoted up to an instant since the one before."""
+        return self._board.bars(at)
 
     def _emit_of_desk(self, news: News) -> None:
         self.emit(replace(news, brings_prices=False) if isinstance(news, Link) else news)
@@ -247,6 +279,8 @@ class Hub:
 
     async def settle(self, patience: float = PATIENCE) -> None:
         """Wait until what was asked for is answered; what is not by then, the next run looks up."""
+        while self.bridge.is_behind:
+            await asyncio.sleep(0)
         if self._asked:
             await self._done(asyncio.ensure_future(_all_done(self._asked)), patience)
 
@@ -293,7 +327,9 @@ class Hub:
                 self._turn(group)
                 self._cancels.know(group)
                 endings = self._cancels.before(group, self.bridge.known)
-                self._in_lane(group.orders[0].symbol, partial(self._submitted, group, endings))
+                work = partial(self._submitted, group, endings)
+                batch = self.bridge.batch if self.desk.takes_together else 0
+                self._in_lane(group.orders[0].symbol, work, kind(group, batch))
             case Cancel(client_order_id):
                 self._turn_again(client_order_id)
                 self._cancels.ask(client_order_id)
@@ -348,19 +384,19 @@ class Hub:
         else:
             self._ask(self.desk.cancel(client_order_id))
 
-    def _in_lane(self, symbol: str, work: Callable[[asyncio.Task[None] | None], Coroutine[Any, Any, None]]) -> None:
+    def _in_lane(self, symbol: str, work: Work, party: Hashable = None) -> None:
         """Do what is for one symbol in the order in which it was asked for; in lock-step everything."""
-        lane = "" if self.gathers else symbol
-        self._lanes[lane] = self._ask(work(self._lanes.get(lane)))
+        lane, party = ("", None) if self.gathers else (symbol, party)
+        self._lanes.enter(lane, party, lambda before: self._ask(work(before)))
 
-    async def _cancelled(self, client_order_id: str, before: asyncio.Task[None] | None) -> None:
-        await self._done(before, None)
+    async def _cancelled(self, client_order_id: str, before: Before) -> None:
+        await self._all_done(before, None)
         await self.desk.cancel(client_order_id)
 
-    async def _submitted(self, group: OrderGroup, endings: list[Ending], before: asyncio.Task[None] | None) -> None:
+    async def _submitted(self, group: OrderGroup, endings: list[Ending], before: Before) -> None:
         """Send a group, after what was asked for before it: an exit is not held up by an entry without an answer."""
         patience = 0.1 * TOGETHER if group.is_exit else TOGETHER
-        await self._done(before, None if self.gathers else patience)
+        await self._all_done(before, None if self.gathers else patience)
         for each in endings:
             await self._done(asyncio.ensure_future(each.over.wait()), ENDING)
         if why := overtaken(group, endings):
@@ -369,9 +405,14 @@ class Hub:
             return
         await self.desk.submit(group)
 
-    async def _done(self, task: asyncio.Future[Any] | None, seconds: float | None) -> None:
-        """Wait until something is done, at most so long; None is done."""
-        if task is None or task.done():
+    async def _all_done(self, works: Before, seconds: float | None) -> None:
+        """Wait until all of it is done, at most so long."""
+        if works:
+            await self._done(works[0] if len(works) == 1 else asyncio.ensure_future(_all_done(works)), seconds)
+
+    async def _done(self, task: asyncio.Future[Any], seconds: float | None) -> None:
+        """Wait until something is done, at most so long."""
+        if task.done():
             return
         waits: set[asyncio.Future[Any]] = {task}
         pause = None if seconds is None else asyncio.ensure_future(self._clock.sleep(seconds))

@@ -127,11 +127,16 @@ def _not_now(limits: Limits, request: OrderRequest, now: Standing) -> str:
     if limits.symbols is not None and request.symbol not in limits.symbols:
         return f"limit symbols: {request.symbol} was asked for, only {', '.join(limits.symbols)} may be traded"
     if now.age > 0:
-        return f"limit stale: the prices are {now.age:.0f} s old, no position is opened on stale data"
+        return too_old(now.age)
     if limits.daily_loss is not None and not now.loss < limits.daily_loss:
         lost = f"{amount(now.loss)} was lost today, {amount(limits.daily_loss)} is allowed"
         return f"limit daily_loss: {lost}; no position is opened before the next trading day"
     return ""
+
+
+def too_old(age: float) -> str:
+    """Return why nothing is opened on prices that are so many seconds old."""
+    return f"limit stale: the prices are {age:.0f} s old, no position is opened on stale data"
 
 
 def _too_many(limits: Limits, now: Standing) -> str:

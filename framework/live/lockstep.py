@@ -19,7 +19,7 @@ from framework.live.clock import VenueClock
 from framework.live.commands import End, Instant
 from framework.live.heard import Heard
 from framework.live.hub import Hub
-from framework.model import Bar, OrderUpdate, Signals
+from framework.model import Bar, OrderUpdate, QuoteBar, Signals
 from framework.ports import AsyncHttp, Clock
 from framework.wire import Exchange, HttpRequest, Priority
 
@@ -95,11 +95,13 @@ class LockStep:
 
     def __init__(self, hub: Hub, http: AsyncHttp, clock: VenueClock, heard: Heard, base_url: str) -> None:
         self._hub, self._http, self._clock, self._heard, self._base_url = hub, http, clock, heard, base_url
+        self._told = clock.now()
 
     async def run(self) -> None:
         """Step until the tape is over."""
         following = (await self._http.send(clock_told(self._base_url))).next
         while following is not None:
+            await self._beaten(following)
             await self._prepared(following)
             answer = await self._http.send(stepped(self._base_url))
             at, following = datetime.fromisoformat(answer["at"]), _instant(answer["next"])
@@ -108,6 +110,7 @@ class LockStep:
                 log.warning("%s: not all that the sandbox sent has come; a reconnect will bring it", at)
             await self._heard.complete()
             await self._hand_on(at, self._hub.gathered())
+            self._told = at
             if following is None:
                 await self._completed(at)
         await self._hub.until_idle()
@@ -125,6 +128,17 @@ class LockStep:
         left_out = self._hub.gathered()
         if any(isinstance(each, Bar) for each in left_out):
             await self._hand_on(at, [*answers, *left_out])
+
+    async def _beaten(self, following: datetime) -> None:
+        """Let the instants of the session's clock be that lie before the next one of the sandbox's."""
+        beats = self._hub.beats
+        while beats is not None and (due := beats.after(self._told)) < following:
+            await self._hub.until_idle()
+            self._clock.set(due)
+            await self._hub.desk.catch_up()
+            await self._hub.until_idle()
+            self._told = due
+            await self._hand_on(due, self._hub.gathered())
 
     async def _prepared(self, following: datetime) -> None:
         """Let everything happen that is due before the next instant: an order's end, a late send."""
@@ -150,8 +164,15 @@ class LockStep:
             # The last stretch of the bars: a strategy hears of its fills while it sees the bar before, as live.
             self._hub.bridge.post(Instant(at, (), updates))
             updates = ()
-        if present or updates or signals:
-            self._hub.bridge.post(Instant(at, present, updates, signals=signals))
+        quotes = self._quotes(at)
+        if present or updates or signals or quotes is not None:
+            self._hub.bridge.post(Instant(at, present, updates, signals=signals, quotes=quotes))
+
+    def _quotes(self, at: datetime) -> tuple[QuoteBar, ...] | None:
+        """Return what stands at an instant of the session's clock, None where it is none."""
+        beats = self._hub.beats
+        is_one = beats is not None and beats.after(at - _JUST_BEFORE) == at
+        return self._hub.standing(at) if is_one else None
 
 
 def in_turn(updates: Sequence[OrderUpdate], at: datetime, turns: Mapping[str, int]) -> tuple[OrderUpdate, ...]:

@@ -10,7 +10,7 @@ from framework.calendar import Calendar
 from framework.columns import Columns
 from framework.feeding import Auto, Feed, MinimumPeriods, fed
 from framework.model import Timeframe
-from framework.ports import LiveSource, Warmup
+from framework.ports import LiveSource, QuoteSource, Warmup
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,22 @@ def warmed(
     need: MinimumPeriods,
 ) -> list[Feed]:
     """Return the feeds of a session that begins at a time; a source's `start` begins the warm-up, if that is longer."""
-    upto = [UpTo(source, at) for source in sources]
+    quoted = [each for each in sources if isinstance(each, QuoteSource)]
+    upto = [UpTo(source, at) for source in sources if source not in quoted]
+    fresh = [_unquoted(source, symbol, at) for source in quoted for symbol in source.symbols]
+    return [*_with_history(upto, at, longer, warmup, need), *fresh] if upto else fresh
+
+
+def _unquoted(source: QuoteSource, symbol: str, at: datetime) -> Feed:
+    """Return the feed of quotes that are still to come."""
+    return Feed(symbol, source.timeframe, source.calendar, Columns.empty(), at, beats=source.beats)
+
+
+def _with_history(
+    upto: Sequence[UpTo], at: datetime, longer: Sequence[Timeframe], warmup: Warmup | Auto, need: MinimumPeriods
+) -> list[Feed]:
     feeds = fed(upto, longer, warmup, need)
+    sources = [each.source for each in upto]
     starts = [source.start for source in sources if source.start is not None and source.start < at]
     if not starts:
         return feeds

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from framework.columns import Columns
+from framework.engine.day_end import AtClose
+from framework.engine.session_end import AtEnd
 from framework.feeding import Feed
 from framework.live.journal import Record
 from framework.live.records import HISTORY
@@ -32,11 +34,17 @@ def recipe(piece: Piece, longer: Sequence[Timeframe], *, venue: str, is_intrabar
         "sizer": _sizer(piece.sizer),
         "tz": None if piece.tz is None else str(piece.tz),
         "quicknotify": piece.quicknotify,
-        "at_close": "hold" if end is None else end.how if isinstance(end.how, str) else {"other": repr(end.how)},
-        "before_close": None if end is None else end.before,
+        "at_close": _end(end),
+        "before_close": end.before if isinstance(end, AtClose) else None,
         "venue": venue,
         "intrabar": is_intrabar,
     }
+
+
+def _end(end: AtClose | AtEnd | None) -> Any:
+    if end is None or isinstance(end, AtEnd):
+        return "hold"
+    return end.how if isinstance(end.how, str) else {"other": repr(end.how)}
 
 
 def _sizer(sizer: Sizer | None) -> Any:

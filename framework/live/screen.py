@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from rich.console import Group, RenderableType
@@ -32,6 +33,20 @@ LAST = 10
 """How many of the last fills and messages are shown where no height is given."""
 
 _STATES = {RUNNING: "green", HALTED: "bold red", CLOSING: "yellow", OVER: "dim"}
+
+
+class Sharing(Protocol):
+    """What has its share of the lines: how many rows, how many lines beside them, and its rank."""
+
+    @property
+    def count(self) -> int: ...
+    @property
+    def rank(self) -> int: ...
+    @property
+    def lines(self) -> int: ...
+
+
+P = TypeVar("P", bound=Sharing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +94,7 @@ def screen(
 
 def _stacked(parts: Sequence[Part], width: int, room: int | None) -> list[RenderableType]:
     """Return parts one under the other; what no lines are left for is left out."""
-    return [part.shown(rows, width) for part, rows in _shares(parts, room)]
+    return [part.shown(rows, width) for part, rows in shares(parts, room)]
 
 
 def _side_by_side(parts: Sequence[Part], messages: Part, width: int, room: int | None) -> list[RenderableType]:
@@ -87,7 +102,7 @@ def _side_by_side(parts: Sequence[Part], messages: Part, width: int, room: int |
     left, fills = parts[:-1], parts[-1]
     wide = (width - 3) // 2
     upper = None if room is None else room - min(messages.count, max(room // 4, LEAST)) - messages.lines
-    ours, theirs = _shares(left, upper), _shares([fills], upper)
+    ours, theirs = shares(left, upper), shares([fills], upper)
     grid = Table.grid(padding=(0, 3, 0, 0), pad_edge=False)
     grid.add_column(width=wide)
     grid.add_column(width=width - 3 - wide)
@@ -99,12 +114,12 @@ def _side_by_side(parts: Sequence[Part], messages: Part, width: int, room: int |
     return [grid, *_stacked([messages], width, None if room is None else room - used)]
 
 
-def _shares(parts: Sequence[Part], room: int | None) -> list[tuple[Part, int]]:
+def shares(parts: Sequence[P], room: int | None, least: int = LEAST) -> list[tuple[P, int]]:
     """Return which parts there are lines for, and how many rows of each: all, or by turns as many as go."""
     if room is None:
         return [(part, part.count) for part in parts]
     kept = list(parts)
-    while len(kept) > 1 and sum(part.lines + min(max(part.count, 1), LEAST) for part in kept) > room:
+    while len(kept) > 1 and sum(part.lines + min(max(part.count, 1), least) for part in kept) > room:
         kept.remove(max(kept, key=lambda part: part.rank))
     left = room - sum(part.lines + (part.count == 0) for part in kept)
     rows = [0] * len(kept)
@@ -129,7 +144,7 @@ def _head(status: Status, width: int, age: float) -> list[RenderableType]:
     account = f"{status.money} ...{status.account}" if status.account else ""
     left = Text.assemble((status.session, "bold"), f"  run {status.run}  " if status.run else "  ", state)
     right = f"{account}  {at:%a %H:%M:%S} {_place(status)}"
-    return [*_spread(left, Text(right), width), *_spread(_who(status), _sums(status, width), width)]
+    return [*spread(left, Text(right), width), *spread(_who(status), _sums(status, width), width)]
 
 
 def _who(status: Status) -> Text:
@@ -142,7 +157,7 @@ def _sums(status: Status, width: int) -> Text:
     sums = {"value": status.value, "cash": status.cash}
     gains = {"day": status.day, "session": status.total}
     shown = {name: Text(f"{amount:,.2f}") for name, amount in sums.items() if amount is not None}
-    shown |= {name: Text.assemble(_gain(amount)) for name, amount in gains.items() if amount is not None}
+    shown |= {name: Text.assemble(gain(amount)) for name, amount in gains.items() if amount is not None}
     words = {name: Text.assemble((f"{name} ", "dim"), amount) for name, amount in shown.items()}
     for name in ("cash", "session", "value"):
         if sum(each.cell_len + 2 for each in words.values()) - 2 > width:
@@ -183,9 +198,9 @@ def _positions(status: Status) -> Part:
                 Column("average", [money(each.average_price) if each.quantity else "" for each in shown], 2, True),
                 Column("last", [_price(each.last_price) for each in shown], 1, True),
                 Column("value", [_amount(each.value) for each in shown], 3, True),
-                Column("P&L", [_gain(each.unrealised) for each in shown], is_right=True),
+                Column("P&L", [gain(each.unrealised) for each in shown], is_right=True),
                 Column("%", [_share(each.return_) for each in shown], 5, True),
-                Column("realised", [_gain(each.realised) for each in shown], 4, True),
+                Column("realised", [gain(each.realised) for each in shown], 4, True),
             ],
             width,
         )
@@ -223,7 +238,7 @@ def _fills(status: Status, last: int) -> Part:
                 Column("side", [each.side for each in shown]),
                 Column("quantity", [f"{each.quantity:,g}" for each in shown], is_right=True),
                 Column("price", [money(each.price) for each in shown], is_right=True),
-                Column("realised", [_gain(each.realised or None) for each in shown], 1, True),
+                Column("realised", [gain(each.realised or None) for each in shown], 1, True),
                 Column("order", [short(each.client_order_id) for each in shown], 2),
             ],
             width,
@@ -253,7 +268,7 @@ def _messages(status: Status, last: int) -> Part:
 # -- words and figures
 
 
-def _spread(left: Text, right: Text, width: int) -> list[RenderableType]:
+def spread(left: Text, right: Text, width: int) -> list[Text]:
     """Return two texts at both ends of a line; where there is no room for both, in two lines."""
     for each in (left, right):
         each.no_wrap, each.overflow = True, "ellipsis"
@@ -286,7 +301,8 @@ def span(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
 
 
-def _gain(amount: float | None) -> Cell:
+def gain(amount: float | None) -> Cell:
+    """Return a gain in green, a loss in red."""
     if amount is None:
         return ""
     rounded = round(amount, 2) + 0.0  # no minus before a nought

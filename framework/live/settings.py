@@ -11,13 +11,16 @@ from framework.live.limits import Limits
 from framework.live.slices import GRACE
 from framework.live.status import Status
 
+HELD: Literal["held"] = "held"
+"""For `Live.adopt`: every position in the session's symbols."""
+
 
 @dataclass(frozen=True, slots=True)
 class Live:
     """How a session is run; all of it may be left as it is.
 
     session: its name, under which it goes on after a stop or a crash; None for one of its own.
-    adopt: symbols whose position in the account becomes the session's.
+    adopt: symbols whose position in the account becomes the session's; "held" are all of its symbols that are held.
     real_money: the number of the account, typed: what a venue with real money asks for.
     grace: seconds that an instant waits for the bars of its other symbols.
     durable: when a record is on the disk; see `framework.live.journal.SqliteJournal`.
@@ -29,7 +32,7 @@ class Live:
     """
 
     session: str | None = None
-    adopt: tuple[str, ...] = ()
+    adopt: tuple[str, ...] | Literal["held"] = ()
     real_money: str | None = None
     grace: float = GRACE
     durable: Literal["FULL", "NORMAL", "OFF"] = "FULL"

@@ -54,7 +54,7 @@ class AioHttp:
         *,
         limit: int | None = 200,
         limits: Mapping[str, int] | None = None,
-        connections: int = 50,
+        connections: int = 100,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.name = name

@@ -83,6 +83,8 @@ def _check(found: Recorded, before: Sequence[Entry]) -> None:
         raise ConfigError(f"{who} was journalled before journals kept the prices of bars; only later runs are compared")
     if start.get("algorithms"):
         raise ConfigError(f"{who} followed signals ({', '.join(start['algorithms'])}), which are not compared yet")
+    if start.get("every"):
+        raise ConfigError(f"{who} went by quotes, of which a journal keeps none; such sessions are not compared yet")
     if start.get("commission") is None:
         raise ConfigError(f"{who} had a commission that is no fraction of the value, which is not compared yet")
     stood = Standing.of(before)

@@ -25,7 +25,7 @@ from framework.app.sandbox import Sandbox
 from framework.columns import Columns
 from framework.engine import Cerebro
 from framework.engine.data import BarData
-from framework.errors import ProtocolError
+from framework.errors import ConfigError, ProtocolError
 from framework.live.journal import JournalReader
 from framework.live.killswitch import Pulled, pull
 from framework.live.lockstep import LockStep
@@ -315,6 +315,28 @@ def test_what_the_account_holds_is_the_scripts_unless_it_says_otherwise(sandbox:
     live(sandbox, {1: look}, broker={"use_positions": False}, how=Live(adopt=("SPY",), durable="OFF"))
     assert [size for size, _ in seen] == [3, 0, 0, 3]
     assert seen[0][1] == pytest.approx(100_000, abs=20)
+
+
+def test_open_orders_of_an_earlier_run_are_not_taken_over_unseen(sandbox: Sandbox) -> None:
+    """Its position would be the script's, and its exit nobody's: the start says which session goes on with both."""
+
+    def leave(strategy: Any) -> None:
+        strategy.sell(size=3, exectype=Order.Limit, price=500.0)
+
+    first = live(sandbox, {1: lambda s: s.buy(size=3), 3: leave, 6: stop})
+    name = first.broker.store.name
+    assert first.broker.store.notes == (f"order {name}-1-{leave_ref(first)} is still open at the venue",)
+    with pytest.raises(ConfigError, match=f'session="{name}" goes on with it'):
+        live(sandbox, {1: stop})
+    again = live(sandbox, {1: lambda s: s.cancel(*s.broker.get_orders_open()), 3: stop}, how=Live(session=name))
+    assert statuses(again) == ["Accepted", "Canceled"]
+    assert again.position.size == 3
+
+
+def leave_ref(strategy: Any) -> int:
+    """Return the number of the one order that is open."""
+    (order,) = strategy.broker.get_orders_open()
+    return int(order.ref)
 
 
 def test_cash_is_what_was_asked_for_and_never_more_than_there_is(sandbox: Sandbox) -> None:

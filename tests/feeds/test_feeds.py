@@ -26,9 +26,12 @@ def test_every_name_offered_has_its_place():
     names = [
         "AlgogeneBars",
         "AlpacaBars",
+        "AlpacaQuotes",
         "AlphaHubConnection",
         "AlphaHubSignals",
+        "BarQuotes",
         "FileBars",
+        "FileQuotes",
         "SampleBars",
         "SampleSignals",
     ]

@@ -338,6 +338,29 @@ def test_revisions_quotes_and_remarks_reach_a_strategy_that_asks_for_them(stage:
     stage.run(bt.Strategy)
 
 
+@pytest.mark.parametrize(("is_told", "first"), [(False, "IBM"), (True, "SPY")])
+def test_exits_of_one_breath_leave_first_but_for_lock_step(stage: Stage, is_told: bool, first: str) -> None:
+    """An entry in SPY is asked for, then the close of IBM: the close leaves, and is journalled, before it."""
+
+    def turn(diary: Diary) -> None:
+        diary.buy(diary.datas[0], size=10)
+        diary.close(diary.datas[1])
+
+    stage.instant(0, "SPY", "IBM")
+    stage.filled(0, Fill("e", 10, 10.0, T0 + timedelta(seconds=1)))
+    stage.instant(1, "SPY", "IBM")
+
+    def enter(diary: Diary) -> None:
+        diary.broker.keeps_turns = is_told
+        diary.buy(diary.datas[1], size=10)
+
+    stage.run(Diary, script={1: enter, 2: turn})
+    sent = [each.group.orders[0] for each in stage.bridge.sent if isinstance(each, Submit)]
+    journalled = [each.key for each in stage.records.entries("intent")]
+    assert [each.symbol for each in sent] == ["IBM", *(("IBM", "SPY") if first == "IBM" else ("SPY", "IBM"))]
+    assert journalled == [each.client_order_id for each in sent]
+
+
 def test_late_half_of_an_oco_ends_with_its_other_half(stage: Stage) -> None:
     """Sent at another time than its partner, the venue does not know of the bond: it is cancelled from here."""
     stage.instant(0, "SPY", "IBM")

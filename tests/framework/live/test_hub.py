@@ -36,6 +36,7 @@ class Desk:
     """A venue and its desk: it notes what it is asked for, and answers an order when the test lets it."""
 
     def __init__(self) -> None:
+        self.takes_together = True
         self.asked: list[str] = []
         self.prices: list[Bar | Trade] = []
         self.let: dict[str, asyncio.Event] = {}
