@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -461,3 +461,48 @@ def test_a_broken_line_is_told_of_the_feeds_that_come_over_it() -> None:
         strategy = live(sandbox, symbols=("SPY", "BTC/USD"))
     assert [name for name, status in strategy.statuses if status == "CONNBROKEN"] == ["SPY"]
     assert len(strategy.seen) == 12
+
+
+def test_nothing_is_opened_on_prices_that_have_stopped(sandbox: Sandbox) -> None:
+    """An order sent while the line is down is Rejected: its prices are old, whatever the clock says."""
+
+    class Hasty(Scripted):
+        def notify_store(self, message: str, *rest: Any) -> None:
+            super().notify_store(message)
+            if message.startswith("data: down"):
+                self.buy(size=1)
+
+    sandbox.fault("drop", stream="data", after=5)
+    store, cerebro = store_of(sandbox), bt.Cerebro()
+    cerebro.addstrategy(Hasty, script={9: stop})
+    cerebro.adddata(store.getdata("SPY", timeframe=MINUTES, backfill_start=False))
+    cerebro.setbroker(store.getbroker())
+    (strategy,) = cerebro.run(quicknotify=True)
+    assert statuses(strategy) == ["Rejected"]
+    assert "old" in strategy.reasons[0]
+
+
+def test_what_else_stock_cerebro_has_goes_on_beside_it(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Two strategies, a timer on the exchange's clock, a writer, a sizer and an analyzer."""
+    rung: list[str] = []
+
+    class Timed(Scripted):
+        def notify_timer(self, timer: Any, when: datetime, *_: Any, **__: Any) -> None:
+            rung.append(f"{when:%H:%M}")
+
+    store, cerebro = store_of(sandbox), bt.Cerebro()
+    cerebro.addstrategy(Timed, script={3: lambda s: s.buy(), 20: lambda s: s.close()})
+    cerebro.addstrategy(Scripted)
+    data = store.getdata("SPY", timeframe=MINUTES, backfill_start=False, tz="America/New_York")
+    cerebro.adddata(data)
+    cerebro.add_timer(when=time(9, 40), tzdata=data, strats=True)
+    cerebro.addsizer(bt.sizers.FixedSize, stake=4)
+    cerebro.addanalyzer(bt.analyzers.Transactions, _name="made")
+    cerebro.addwriter(bt.WriterFile, csv=True, out=str(tmp_path / "out.csv"))
+    cerebro.setbroker(store.getbroker())
+    timed, other = cerebro.run(quicknotify=True)
+    assert rung == ["09:40"]
+    assert [each[0][0] for each in timed.analyzers.made.get_analysis().values()] == [4, -4]
+    assert (len(timed.seen), other.seen, other.heard) == (30, timed.seen, [])
+    rows = [each for each in (tmp_path / "out.csv").read_text().splitlines() if each[:1].isdigit()]
+    assert len(rows) == 60  # stock writes one for each strategy
