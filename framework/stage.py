@@ -113,7 +113,8 @@ def clock_options(feeds: Sequence[Feed], zone: tzinfo) -> dict[str, Any]:
     first, last = min(each[0] for each in ends if len(each)), max(each[-1] for each in ends if len(each))
     beats = beats_of(feeds)
     assert beats is not None
-    return {"dataname": beats.between(moment(first) - _NEARLY, moment(last)), "tz": zone}
+    instants = beats.between(moment(first) - _NEARLY, moment(last))
+    return {"dataname": instants, "every": beats.every.total_seconds(), "tz": zone}
 
 
 def _session_times(feed: Feed) -> dict[str, Any]:

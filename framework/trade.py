@@ -225,7 +225,8 @@ class Begun:
         where = zone(self.piece, self.feeds)
         cerebro = LiveCerebro(stdstats=False, tz=where, quicknotify=self.piece.quicknotify)
         datas = [_live_data(feed, where) for feed in self.feeds]
-        clock = [(LiveClockData(dataname=(), tz=where), CLOCK)] if beats_of(self.feeds) else []
+        beats = beats_of(self.feeds)
+        clock = [(LiveClockData(dataname=(), every=beats.every.total_seconds(), tz=where), CLOCK)] if beats else []
         told = [LiveSignalData(**signal_options(each, self.feeds, where)) for each in self.signals]
         broker = funded(LiveBroker(rules=self.venue.rules), self.piece, self.cash)
         self.connect(broker)

@@ -22,9 +22,14 @@ NAME = "clock"
 
 
 class ClockData(BarData):
-    """Instants. Its `dataname` are those of a backtest (UTC, `datetime64[us]`). It has no prices: those lines are 0."""
+    """Instants, `every` so many seconds apart. Its `dataname` are those of a backtest (UTC, `datetime64[us]`).
 
-    params = (("timeframe", bt.TimeFrame.Ticks),)  # type: ignore[assignment]  # Backtrader's metaclass adds it
+    It has no prices: those lines are 0.
+    """
+
+    params = (  # type: ignore[assignment]  # Backtrader's metaclass adds them to the others
+        ("every", 1.0), ("timeframe", bt.TimeFrame.Ticks),
+    )  # fmt: skip
 
     def _columns(self) -> list[Any]:
         instants: Instants = np.asarray(self.p.dataname, dtype="datetime64[us]")

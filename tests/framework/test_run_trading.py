@@ -20,6 +20,7 @@ from framework import Limits, run_trading
 from framework.app.sandbox import Sandbox
 from framework.errors import ConfigError
 from framework.live.journal import JournalReader
+from framework.model import Quote
 from framework.sandbox.tape import made_quote
 
 OPEN = datetime(2026, 10, 5, 13, 30, tzinfo=UTC)
@@ -217,6 +218,26 @@ def test_partial_fills_are_booked_each_at_its_own_price(tmp_path: Path) -> None:
     assert len(parts) > 1
     assert position["size"] == account["SPY"] == parts["size"].sum()
     assert position["price"] == pytest.approx((parts["size"] * parts["price"]).sum() / parts["size"].sum())
+
+
+def test_no_fill_is_lost_among_two_hundred_quotes_a_second(tmp_path: Path) -> None:
+    """The original's function and its books read one queue: fills were lost, and positions were None."""
+    ticks = [OPEN + timedelta(seconds=0.3 * each) for each in range(1, 500)]
+    quotes = [Quote(symbol, at, 90.0, 100, 90.1, 100) for at in ticks for symbol in ("SPY", "IBM")]
+    seen: list[Any] = []
+
+    def function(context: Any) -> Any:
+        seen.append(context["get_current_data"]())
+        return [{**BUY, "quantity": 1, "ticker": symbol} for symbol in ("SPY", "IBM") * 5]
+
+    with Sandbox(BARS, quotes=quotes, speed=100) as sandbox:
+        how = {"frequency": 10, "run_seconds": 110, "total_allowed_per_min": 10_000}
+        result = run_trading(function, **{**common(tmp_path), **on(sandbox), **how})
+        assert held(sandbox) == {}
+        login = {"APCA-API-KEY-ID": sandbox.key, "APCA-API-SECRET-KEY": sandbox.secret}
+        told = requests.get(f"{sandbox.url}/v2/orders?status=all&limit=500", headers=login, timeout=5).json()
+    assert all(quotes and positions is not None for quotes, positions in seen)
+    assert result.fills["size"].sum() == sum(float(each["filled_qty"]) for each in told) > 50
 
 
 def test_a_session_that_was_left_goes_on_under_its_name(traded: Any, sandbox: Any) -> None:
