@@ -28,7 +28,7 @@ POSITIONS = ("symbol", "size", "price", "last", "value", "pnl")
 def times(numbers: Iterable[float | None]) -> pd.DatetimeIndex:
     """Return Backtrader's date numbers as UTC times, to the microsecond; None is NaT."""
     values = np.array([np.nan if number is None else number for number in numbers], dtype=float)
-    found = np.full(len(values), np.datetime64("NaT"), dtype="datetime64[us]")
+    found = np.full(len(values), np.datetime64("NaT", "us"), dtype="datetime64[us]")
     found[~np.isnan(values)] = num2date(values[~np.isnan(values)])
     return pd.DatetimeIndex(found, tz="UTC")
 
