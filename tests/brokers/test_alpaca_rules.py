@@ -24,7 +24,7 @@ def test_a_venue_needs_no_keys_for_its_rules() -> None:
     """Paper is the default."""
     assert isinstance(AlpacaVenue(), Venue)
     assert repr(AlpacaVenue()) == "AlpacaVenue(paper=True)"
-    assert brokers.__all__ == ["AlgogeneVenue", "AlpacaVenue"]
+    assert brokers.__all__ == ["AlgogeneStore", "AlgogeneVenue", "AlpacaStore", "AlpacaVenue"]
 
 
 def test_ticks_depend_on_the_price() -> None:

@@ -211,7 +211,7 @@ def follow(
 def killing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let what dies write nothing more: neither that it did, nor what waited to be written."""
     with monkeypatch.context() as patch:
-        patch.setattr("framework.trade._Session._stopped", lambda self, why: None)
+        patch.setattr("framework.trade.Begun.stopped", lambda self, why: None)
         yield
 
 
