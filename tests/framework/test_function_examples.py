@@ -59,11 +59,11 @@ def test_an_example_is_a_backtest_by_a_flag(name: str, logs: Path, monkeypatch: 
     """No key, no network; the same trade log."""
     monkeypatch.setattr(sys, "argv", [f"{name}.py", "--backtest"])
     runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
-    assert {each["status"] for each in rows(logs, name)} >= {"pending_new", "new", "filled"}
+    assert {each["status"] for each in rows(logs, name, "-backtest")} >= {"pending_new", "new", "filled"}
 
 
-def rows(logs: Path, name: str) -> list[dict[str, str]]:
-    with (logs / f"{LOGS[name]}.csv").open(newline="") as file:
+def rows(logs: Path, name: str, suffix: str = "") -> list[dict[str, str]]:
+    with (logs / f"{LOGS[name]}{suffix}.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
 

@@ -207,6 +207,18 @@ def test_the_trade_log_has_a_row_for_each_update_in_the_formats_of_the_original(
     assert float(rows[2]["timestamp"]) == (OPEN + timedelta(minutes=3)).timestamp()
 
 
+def test_a_backtest_has_a_trade_log_of_its_own(traded: Any, tmp_path: Path) -> None:
+    """Made anew each time: what was played over the past is never among what was traded."""
+    traded(at_calls({2: BUY}), eos_behavior="hold")
+    before = (tmp_path / "log.csv").read_bytes()
+    for _ in range(2):
+        run_trading(
+            at_calls({2: BUY}), **{**common(tmp_path), "venue": "backtest", "source": BARS, "eos_behavior": "hold"}
+        )
+    assert (tmp_path / "log.csv").read_bytes() == before
+    assert (tmp_path / "log-backtest.csv").read_bytes().count(b"filled") == 1
+
+
 def test_partial_fills_are_booked_each_at_its_own_price(tmp_path: Path) -> None:
     """The original took the average so far for the price of the last part: 5 at 10, then 5 at 12, made 10.5."""
     with Sandbox(BARS, quotes=quotes_without_spread(), settings=Settings(partial=0.9)) as sandbox:

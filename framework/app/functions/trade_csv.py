@@ -27,14 +27,15 @@ KIND = "execution"
 
 
 class TradeCsv:
-    """Adds rows to `<folder>/<name>.csv`, for as long as the block lasts. One thread.
+    """Adds rows to `<folder>/<name>.csv`, for as long as the block lasts; `is_new` empties it first. One thread.
 
     Only its owner may read a file that is made here. A row is in the file when `write` returns. Where the disk
     fails meanwhile it is said once, and rows wait until they can be written; the session's journal has them all.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], name: str) -> None:
+    def __init__(self, folder: str | os.PathLike[str], name: str, *, is_new: bool = False) -> None:
         self.path = _absolute(folder) / f"{check_name(name)}.csv"
+        self._is_new = is_new
         self._waiting: list[bytes] = []
         self._has_failed = False
 
@@ -43,6 +44,8 @@ class TradeCsv:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             _check_ours(self.path)
+            if self._is_new:
+                os.truncate(self.path, 0)
             _append(self.path, b"")
         except OSError as error:
             raise ConfigError(

@@ -21,7 +21,7 @@ from rich.console import Console
 from framework.app.functions.display import FunctionDisplay
 from framework.app.functions.durations import is_eod, seconds_of
 from framework.app.functions.places import Place, place
-from framework.app.functions.trade_csv import TradeCsv
+from framework.app.functions.trade_csv import TradeCsv, check_name
 from framework.app.functions.watching import Watching
 from framework.engine.day_end import HOLD, LIQUIDATE
 from framework.engine.session_end import BEFORE_CLOSE, AtEnd
@@ -79,7 +79,8 @@ def run_trading(
     """Call a trading function every so often and trade what it returns, until the session ends.
 
     strategy_callable     `def trade(context): ...; return orders`; see `docs/functions.md` for context and orders
-    trade_log_name, trade_log_path  the trade log is trade_log_path/trade_log_name.csv; it is added to
+    trade_log_name, trade_log_path  the trade log is trade_log_path/trade_log_name.csv; it is added to. A backtest's
+                          is trade_log_name-backtest.csv, made anew
     api_key, secret_key   Alpaca's; None is APCA_API_KEY_ID and APCA_API_SECRET_KEY, or the credentials file
     tickers               whose quotes are received, and what may be traded
     frequency             time between two calls: seconds, or "1m", "15m", "1h"; while the market is open
@@ -145,7 +146,7 @@ class Wanted:
             length is None,
             seconds_of(given["warm_up_period"], "warm_up_period") if given["warm_up_period"] else 0.0,
             where,
-            given["trade_log_name"],
+            check_name(given["trade_log_name"]),
             Path(given["trade_log_path"]),
             {name: value for name, value in given.items() if name not in _SECRET},
         )
@@ -207,7 +208,7 @@ class Wanted:
     @contextmanager
     def _watched(self) -> Iterator[Watching]:
         is_shown = bool(self.options["live_display"] or self.place.is_live)
-        with TradeCsv(self.path, self.name) as book:
+        with self._book() as book:
             watching = Watching(self.name, self.place.money, book.write, is_shown=is_shown)
             if not is_shown:
                 yield watching
@@ -215,6 +216,11 @@ class Wanted:
             with self._display(watching):
                 yield watching
                 watching.over()
+
+    def _book(self) -> TradeCsv:
+        """Return the trade log; a backtest has one of its own, made anew: it is not among what was traded."""
+        is_live = self.place.is_live
+        return TradeCsv(self.path, self.name if is_live else f"{self.name}-backtest", is_new=not is_live)
 
     def _display(self, watching: Watching) -> FunctionDisplay:
         """Return the picture, or, where it is not wanted, plain lines."""
