@@ -323,6 +323,7 @@ def test_a_backtest_plays_all_of_its_source_where_no_length_is_given(tmp_path: P
         ({"eos_behavior": "sell"}, "eos_behavior='sell' is not known"),
         ({"eos_behavior": "custom"}, 'eos_behavior="custom" needs custom_shutdown_action'),
         ({"tickers": []}, "tickers names none"),
+        ({"trade_log_name": "", "venue": "backtest", "source": BARS}, "trade_log_name is ''"),
         ({"use_alpaca": False}, "use_alpaca=False"),
         ({"source": BARS}, "brings no quotes"),
         ({"source": AlpacaQuotes(["SPY", "IBM"], every=1)}, "source looks at its quotes every 1 s"),
