@@ -16,6 +16,7 @@ import requests
 from aiohttp import web
 from tape import OPEN, Prices
 from tape import Tape as Source
+from tls_socket import TlsSocket
 from websockets.sync.client import ClientConnection, connect
 
 from feeds.alpaca.sandbox import routes
@@ -90,7 +91,7 @@ class Venue:
 class Client:
     """A client of a stream that does nothing by itself."""
 
-    def __init__(self, socket: ClientConnection, *, packed: bool = False) -> None:
+    def __init__(self, socket: ClientConnection | TlsSocket, *, packed: bool = False) -> None:
         self.socket, self.packed = socket, packed
 
     def say(self, message: Any) -> None:

@@ -17,6 +17,7 @@ import requests
 import trustme
 from data_sandbox import KEY, SECRET, Client, sandbox
 from proxy_stage import Front, fed, following, played, proxied, started
+from tls_socket import TlsSocket
 from websockets.sync.client import connect, unix_connect
 
 from feeds.alpaca.proxy.places import bound
@@ -74,8 +75,7 @@ def test_streams_and_history_over_tls(tmp_path: Path, trusted: str) -> None:
     """For who trusts the certificate; who does not ends the handshake."""
     with proxied(PRICES, tls=issued(tmp_path)) as front:
         assert front.proxy.url.startswith("https://127.0.0.1:")
-        context = ssl.create_default_context(cafile=trusted)
-        with connect(front.proxy.websocket + "/v2/iex", ssl=context) as socket_:
+        with TlsSocket(front.proxy.websocket + "/v2/iex", trusted) as socket_:
             client = Client(socket_)
             subscribed(client, front)
             assert heard(client, front) == [100.0, 101.0]
@@ -103,9 +103,7 @@ def test_client_over_tls_that_never_reads_is_sent_away(tmp_path: Path, trusted: 
         own = socket.socket()
         own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         own.connect(("127.0.0.1", int(front.proxy.url.rpartition(":")[2])))
-        context = ssl.create_default_context(cafile=trusted)
-        address = front.proxy.websocket + "/v2/iex"
-        with connect(address, sock=own, ssl=context, max_queue=1, close_timeout=0) as sleeping:
+        with TlsSocket(front.proxy.websocket + "/v2/iex", trusted, own) as sleeping:
             client = Client(sleeping)
             client.read()
             client.ask(front.auth)
@@ -113,7 +111,6 @@ def test_client_over_tls_that_never_reads_is_sent_away(tmp_path: Path, trusted: 
             for number in range(4_000):
                 feeder.send({"T": "t", "S": "SPY", "i": number, "x": "x" * 1_000})
             front.until(lambda: front.figures()["slow_clients_total"] == 1)
-            own.close()
 
 
 def wrong(case: str, folder: Path) -> tuple[Path, Path]:
