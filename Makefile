@@ -23,6 +23,7 @@ check-all:  ## the tests on every later CPython this machine has
 drill:  ## whole sessions in which everything goes wrong: many more seeds than the tests, and a kill at every point
 	DRILL_SEEDS=2000 DRILL_RUNNING=200 DRILL_SOCKETS=200 DRILL_HALTS=100 DRILL_DAYS=100 DRILL_CRASH=all DRILL_SIGNALS=500 DRILL_FOLLOWED=300 DRILL_ALGOGENE=300 DRILL_SWEEPS=1 $(PYTHON) -m pytest tests/drills tests/framework/research
 	DRILL_CLIENTS=200 $(PYTHON) -m pytest tests/feeds/test_proxy_whole.py
+	DRILL_PROGRAMS=5000 $(PYTHON) -m pytest tests/framework/engine/test_programs.py tests/brokers/sim/test_matching_against_backtrader.py
 
 bench:  ## ratios against peers and floors; the peers come with `pip install -e ".[bench]"`
 	$(PYTHON) benchmarks/engine.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import backtrader as bt
@@ -110,7 +111,8 @@ def _run(engine: type[Any], feeds: list[Columns], program: Any, chosen: list[Any
 
 
 @settings(
-    max_examples=1_000, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck),
+    max_examples=int(os.environ.get("DRILL_PROGRAMS") or 500), deadline=None, derandomize=True,
+    suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate],
 )  # fmt: skip
 @given(

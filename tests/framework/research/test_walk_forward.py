@@ -184,7 +184,7 @@ def daily(prices: list[float]) -> Tape:
     return Tape({"ACME": made}, timeframe=Timeframe.parse("1Day"))
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(PRICES, PRICES, st.integers(0, 2), st.booleans())
 def test_what_comes_after_a_window_changes_nothing_in_it(
     prices: list[float], others: list[float], number: int, anchored: bool
