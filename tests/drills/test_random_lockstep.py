@@ -9,7 +9,7 @@ from drills.drill_checks import broken
 from drills.drill_stage import in_memory, random_scene, seeds
 
 
-@pytest.mark.parametrize("seed", seeds(130, "DRILL_SEEDS"))
+@pytest.mark.parametrize("seed", seeds(100, "DRILL_SEEDS"))
 def test_random_session_in_lock_step(folder: Path, seed: int) -> None:
     """Whatever goes wrong, in the end the venue, the session and the strategy agree."""
     assert broken(in_memory(random_scene(seed), folder)) == []

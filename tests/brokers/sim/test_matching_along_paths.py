@@ -251,7 +251,7 @@ def outcomes(program: Program) -> tuple[Any, Any]:
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=150, deadline=None, suppress_health_check=SLOW)
 @given(programs())
 def test_random_programs_fill_on_the_path_as_in_the_backtest(program: Program) -> None:
     """Random tapes with holes, orders, brackets, groups, cancels and answers to fills: the same to the last bit."""
