@@ -41,6 +41,7 @@ from framework.live.transport import AioHttp
 from framework.ports import Clock, LiveSignalSource, LiveSource, LiveVenue, QuoteSource, Session
 from framework.retries import Patience
 from framework.stage import Piece
+from framework.wire import is_on_this_machine
 
 log = logging.getLogger("switchback.live")
 
@@ -53,6 +54,11 @@ def told_clock(base_url: str) -> Clock:
     with Http("sandbox", Patience(attempts=1, connect=2.0)) as http:
         told = http.send(clock_told(base_url))
     return told.clock(WallClock())
+
+
+def clock_at(url: str) -> Clock:
+    """Return the clock that goes with an address: a sandbox's on this machine, else the world's."""
+    return told_clock(url if is_on_this_machine(url) else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +120,7 @@ def opened(
     check_until(live.until, sources)
     hidden = {*venue.secrets, *(each for source in listened for each in source.secrets)}
     clock = rig.clock(base_url)
-    name = live.session or _own_name(piece, clock)
+    name = live.session or made_name(piece.strategy.__name__, clock.now())
     ClientOrderId(name, 1, 1)  # a name that cannot be one is told before anything is made of it
     path = sessions_folder() / f"{name}.sqlite"
     journal = stack.enter_context(SqliteJournal(path, clock, synchronous=live.durable, secrets=hidden))
@@ -196,10 +202,10 @@ def _seen(
             lookout.end()
 
 
-def _own_name(piece: Piece, clock: Clock) -> str:
+def made_name(program: str, at: datetime) -> str:
     """Return a name that no session has had: order ids are made of it, and a venue keeps these for ever."""
-    strategy = re.sub(r"[^A-Za-z0-9]+", "", piece.strategy.__name__) or "session"
-    return f"{strategy}-{clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    stem = re.sub(r"[^A-Za-z0-9]+", "", program)[:40] or "session"
+    return f"{stem}-{at:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
 def _telling(story: Story, lookout: Lookout) -> Callable[[datetime, Record], None]:

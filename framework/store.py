@@ -11,6 +11,7 @@ What is here is every venue's; a venue's own store says how its parameters are m
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -34,7 +35,7 @@ REACH = {Unit.DAY: timedelta(days=30)}
 """How far a backtest's bars go back where no `fromdate` says it: as alpaca-backtrader-api has it; else three days."""
 
 
-class Store:
+class Store(ABC):
     """One account, and the feeds and the broker that go with it. There may be any number of stores."""
 
     DataCls: ClassVar[type[StoreData]] = StoreData
@@ -64,19 +65,17 @@ class Store:
 
     def account(self) -> Snapshot:
         """Return the account as it is now. Blocks; raise `ConfigError` where there are no keys, `VenueError`."""
-        from framework.ground import told_clock
+        from framework.ground import clock_at
         from framework.live.looking import account
-        from framework.wire import is_on_this_machine
 
-        url = self.venue.base_url
-        return account(self.venue, told_clock(url if is_on_this_machine(url) else ""))
+        return account(self.venue, clock_at(self.venue.base_url))
 
     # -- what Backtrader asks for
 
-    def start(self, data: Any = None, broker: Any = None) -> None:
+    def start(self, data: Any = None, broker: Any = None) -> None:  # noqa: B027 - every venue's does nothing
         """Do nothing: a session has begun already where there is to be one."""
 
-    def stop(self) -> None:
+    def stop(self) -> None:  # noqa: B027 - as above
         """Do nothing: a session ends when the strategies have been stopped."""
 
     def put_notification(self, text: str, *args: Any, **kwargs: Any) -> None:
@@ -101,13 +100,13 @@ class Store:
 
     # -- what is each venue's own
 
+    @abstractmethod
     def calendar(self, data: StoreData) -> Calendar:
         """Return when a feed's symbol trades."""
-        raise NotImplementedError
 
+    @abstractmethod
     def bars(self, symbols: Sequence[str], data: StoreData, timeframe: Timeframe, **span: Any) -> LiveSource:
         """Return a source of these symbols' bars with the options of a feed; `span` has `start` and `end`."""
-        raise NotImplementedError
 
     def kind(self, data: StoreData) -> Mapping[str, Any]:
         """Return the options of a feed that all feeds of one line have in common, by the parameter's name."""
@@ -167,11 +166,9 @@ class Store:
                 )
 
     def _now(self) -> datetime:
-        from framework.ground import told_clock
-        from framework.wire import is_on_this_machine
+        from framework.ground import clock_at
 
-        url = self.venue.base_url
-        return told_clock(url if is_on_this_machine(url) else "").now()
+        return clock_at(self.venue.base_url).now()
 
 
 def instant(value: Any, zone: Any, *, is_end: bool = False) -> datetime | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,7 +27,6 @@ from framework.engine.session_end import BEFORE_CLOSE, AtEnd
 from framework.errors import ConfigError, nearest
 from framework.live.limits import Limits
 from framework.quoting import span
-from framework.wire import is_on_this_machine
 
 if TYPE_CHECKING:
     from framework.ports import Venue
@@ -167,21 +165,21 @@ class Wanted:
 
     def traded(self) -> Result:
         """Trade it."""
+        from framework.ground import made_name
         from framework.live.settings import HELD, Live
         from framework.runner import run
 
-        options = self.options
+        options, now = self.options, self._now()
         with self._watched() as watching:
             live = Live(
-                session=options["session"] or self._session_name(),
+                session=options["session"] or made_name(self.name, now),
                 adopt=HELD if options["adopt"] else (),
                 real_money=options["real_money"],
                 requests=self._requests,
                 limits=self._limits,
                 watch=watching.seen,
             )
-            end = self._end(self._now())
-            return self._ended(run(_strategy(), **self._how(watching, end), live=live))
+            return self._ended(run(_strategy(), **self._how(watching, self._end(now)), live=live))
 
     def _how(self, watching: Watching, end: AtEnd) -> dict[str, Any]:
         params = {
@@ -262,12 +260,11 @@ class Wanted:
         return quoted[0] - timedelta(microseconds=1)
 
     def _now(self) -> datetime:
-        from framework.ground import told_clock
+        from framework.ground import clock_at
 
-        url = self.place.venue.base_url  # type: ignore[attr-defined]  # it is a live one
-        return told_clock(url if is_on_this_machine(url) else "").now()
+        return clock_at(self.place.venue.base_url).now()  # type: ignore[attr-defined]  # it is a live one
 
-    # -- limits and names
+    # -- limits
 
     @property
     def _limits(self) -> Limits:
@@ -277,16 +274,6 @@ class Wanted:
     def _requests(self) -> int:
         """How many requests a minute are allowed, where so many are in another interval."""
         return max(int(self.options["total_allowed_per_min"] * 60 / self.options["refill_interval_sec"]), 1)
-
-    def _session_name(self) -> str:
-        name = re.sub(r"[^A-Za-z0-9]+", "", self.name) or "function"
-        return f"{name[:40]}-{self._now():%Y%m%d-%H%M%S}-{_token()}"
-
-
-def _token() -> str:
-    import secrets
-
-    return secrets.token_hex(3)
 
 
 def _shut_down(strategy: Any) -> None:
